@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0
+//! stub
+#[allow(dead_code)]
+const __LOG_PREFIX: &[u8] = b"atm\0";
+/// x
+#[inline(never)] pub fn hello_atm() -> u32 { kernel::pr_info!("hello\n"); 1 }
