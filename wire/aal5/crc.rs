@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The CRC-32 of AAL5, eight bytes at a time.
+
+/// The generator of ITU-T I.363.5, section 9.2.1.2, but for its highest term;
+/// the same as Ethernet's, with the highest bit first.
+const POLYNOMIAL: u32 = 0x04c1_1db7;
+
+/// What is left when a CRC has run over its own complement.
+const RESIDUE: u32 = 0xc704_dd7b;
+
+/// `TABLES[n][b]` is what the byte `b` adds when `n` more bytes follow it, so
+/// that eight look-ups, which do not wait for each other, take in eight bytes.
+static TABLES: [[u32; 256]; 8] = tables();
+
+const fn tables() -> [[u32; 256]; 8] {
+    let mut tables = [[0; 256]; 8];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = (byte as u32) << 24;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc >> 31 != 0 {
+                (crc << 1) ^ POLYNOMIAL
+            } else {
+                crc << 1
+            };
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut n = 1;
+    while n < 8 {
+        byte = 0;
+        while byte < 256 {
+            let before: u32 = tables[n - 1][byte];
+            tables[n][byte] = (before << 8) ^ tables[0][(before >> 24) as usize];
+            byte += 1;
+        }
+        n += 1;
+    }
+    tables
+}
+
+/// A CRC-32 under way.
+///
+/// # Examples
+///
+/// ```
+/// use wire::aal5::Crc;
+///
+/// let mut crc = Crc::new();
+/// crc.update(b"12345");
+/// crc.update(b"6789");
+/// assert_eq!(crc.value(), 0xfc89_1918);
+///
+/// crc.update(&crc.value().to_be_bytes());
+/// assert!(crc.is_good());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crc(u32);
+
+impl Crc {
+    /// The CRC of nothing.
+    pub const fn new() -> Self {
+        Self(!0)
+    }
+
+    /// Takes in more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        let mut crc = self.0;
+        let mut eights = bytes.chunks_exact(8);
+        for eight in &mut eights {
+            if let &[a, b, c, d, e, f, g, h] = eight {
+                crc ^= u32::from_be_bytes([a, b, c, d]);
+                let [a, b, c, d] = crc.to_be_bytes();
+                crc = look_up(7, a) ^ look_up(6, b) ^ look_up(5, c) ^ look_up(4, d);
+                crc ^= look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h);
+            }
+        }
+        for &byte in eights.remainder() {
+            crc = (crc << 8) ^ look_up(0, (crc >> 24) as u8 ^ byte);
+        }
+        self.0 = crc;
+    }
+
+    /// What goes into the trailer.
+    pub const fn value(self) -> u32 {
+        !self.0
+    }
+
+    /// Whether the bytes so far end in their own CRC.
+    pub const fn is_good(self) -> bool {
+        self.0 == RESIDUE
+    }
+}
+
+impl Default for Crc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline(always)]
+fn look_up(following: usize, byte: u8) -> u32 {
+    TABLES[following][usize::from(byte)]
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! From cells to packets.
+
+use core::ops::{Deref, DerefMut};
+
+use super::{pdu_len, Crc, Trailer, TRAILER_LEN};
+use crate::cell::{Pti, PAYLOAD_LEN};
+
+/// Why there is no packet, although cells came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The PDU grew beyond the buffer. What was gathered is thrown away, and
+    /// reassembly goes on with this cell.
+    Overrun,
+    /// The sender gave the packet up: its length is 0.
+    Aborted,
+    /// The length in the trailer takes more cells than have come.
+    Length,
+    /// The CRC is wrong.
+    Crc,
+    /// Not user data: the cell is no part of any packet, and is left out.
+    NotUser(Pti),
+}
+
+/// A packet that arrived whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pdu<'a> {
+    /// The packet.
+    pub sdu: &'a [u8],
+    /// The trailer that it came with.
+    pub trailer: Trailer,
+    /// Bytes that came before the packet and belong to none: an earlier PDU
+    /// whose last cell was lost. Not 0 means that a packet was lost.
+    pub stray: usize,
+}
+
+/// Gathers the cells of one channel in a buffer of the caller's.
+///
+/// A PDU may be as long as the buffer, so its length bounds what a hostile
+/// peer can make us keep: [`pdu_len`] of the longest packet wanted.
+///
+/// The CRC is computed over a PDU in one go when its last cell is there, and
+/// backwards from that: a lost last cell costs its own packet only, not the one
+/// that follows as well.
+///
+/// # Invariants
+///
+/// `filled` is a multiple of 48, and so many bytes at the start of `buffer`
+/// came from cells.
+pub struct Reassembler<B> {
+    buffer: B,
+    filled: usize,
+    /// Bytes thrown away since the last packet.
+    stray: usize,
+}
+
+impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
+    /// Gathers cells in `buffer`. A buffer that can't hold a cell answers each
+    /// with [`Error::Overrun`].
+    pub const fn new(buffer: B) -> Self {
+        // INVARIANT: 0 bytes came so far.
+        Self {
+            buffer,
+            filled: 0,
+            stray: 0,
+        }
+    }
+
+    /// Takes a cell's payload. Returns a packet if this was its last cell and
+    /// all of it is right.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]. Whatever it is, the next cell can be pushed.
+    pub fn push(
+        &mut self,
+        pti: Pti,
+        payload: &[u8; PAYLOAD_LEN],
+    ) -> Result<Option<Pdu<'_>>, Error> {
+        if !pti.is_user() {
+            return Err(Error::NotUser(pti));
+        }
+        let overrun = self.append(payload);
+        if pti.is_end() {
+            return self.finish().map(Some);
+        }
+        overrun.map(|()| None)
+    }
+
+    /// Forgets what has been gathered.
+    pub fn reset(&mut self) {
+        // INVARIANT: 0 bytes count as gathered.
+        self.filled = 0;
+        self.stray = 0;
+    }
+
+    /// Bytes gathered so far.
+    pub const fn filled(&self) -> usize {
+        self.filled
+    }
+
+    fn append(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Result<(), Error> {
+        let mut result = Ok(());
+        let mut end = self.filled.saturating_add(PAYLOAD_LEN);
+        if end > self.buffer.len() {
+            self.stray = self.stray.saturating_add(self.filled);
+            // INVARIANT: 0 bytes count as gathered.
+            self.filled = 0;
+            end = PAYLOAD_LEN;
+            result = Err(Error::Overrun);
+        }
+        let place = self.buffer.get_mut(self.filled..end);
+        place.ok_or(Error::Overrun)?.copy_from_slice(payload);
+        // INVARIANT: a cell's payload was added behind what was there.
+        self.filled = end;
+        result
+    }
+
+    /// Looks for the packet at the end of what has been gathered.
+    fn finish(&mut self) -> Result<Pdu<'_>, Error> {
+        let filled = core::mem::take(&mut self.filled);
+        let stray = core::mem::take(&mut self.stray);
+        // Only a buffer that can't hold a cell leaves this empty.
+        let gathered = self.buffer.get(..filled).ok_or(Error::Overrun)?;
+        let (_, trailer) = gathered
+            .split_last_chunk::<TRAILER_LEN>()
+            .ok_or(Error::Overrun)?;
+        let trailer = Trailer::from_bytes(*trailer);
+
+        if trailer.len == 0 {
+            return Err(Error::Aborted);
+        }
+        let len = usize::from(trailer.len);
+        let start = filled.checked_sub(pdu_len(trailer.len));
+        let start = start.ok_or(Error::Length)?;
+        let pdu = gathered.get(start..).ok_or(Error::Length)?;
+        let mut crc = Crc::new();
+        crc.update(pdu);
+        if !crc.is_good() {
+            return Err(Error::Crc);
+        }
+        Ok(Pdu {
+            sdu: pdu.get(..len).ok_or(Error::Length)?,
+            trailer,
+            stray: stray.saturating_add(start),
+        })
+    }
+}
+
+impl<B: Deref<Target = [u8]>> Reassembler<B> {
+    /// Gives the buffer back.
+    pub fn into_buffer(self) -> B {
+        self.buffer
+    }
+}
