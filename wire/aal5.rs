@@ -20,7 +20,7 @@
 //!
 //! let vc = Vc { vpi: 0, vci: 38 };
 //! let packet = [0x5a; 100];
-//! let mut segmenter = Segmenter::new(vc, &packet[..])?;
+//! let mut segmenter = Segmenter::new(vc, &packet[..]).unwrap();
 //! let mut buffer = [0; 64];
 //! let mut splitter = Splitter::new(Stride::PLAIN);
 //! let mut reassembler = Reassembler::new(vec![0; 192]);
@@ -38,7 +38,6 @@
 //!     });
 //! }
 //! assert_eq!(packets, 1);
-//! # Ok::<(), wire::aal5::BadLength<&[u8]>>(())
 //! ```
 
 mod crc;

@@ -102,7 +102,7 @@ const fn write(request: u8, value: u16, length: u16) -> Setup {
 }
 
 /// The line's state, one byte: see [`LineState`]. A modem that has no firmware
-/// yet does not answer.
+/// yet refuses, or does not answer.
 pub const STATUS_7: Setup = read(0x12, 0x07, 1);
 /// The line's speeds, eight bytes: see [`Rates`].
 pub const STATUS_B: Setup = read(0x12, 0x0b, 8);
