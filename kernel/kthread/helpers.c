@@ -1,2 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kthread library needs from C and can't get from the kernel crate's
+ * bindings: inline functions, macros and a lock that is ready without code.
+ */
+#include <linux/completion.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched/signal.h>
+
+/* Guards the list of nets (net.rs). Static, as a library has no init call. */
+struct mutex *threadline_nets_lock(void);
+struct mutex *threadline_nets_lock(void)
+{
+	static DEFINE_MUTEX(threadline_nets);
+
+	return &threadline_nets;
+}
+
+bool threadline_within_module(const struct module *mod, const void *addr);
+bool threadline_within_module(const struct module *mod, const void *addr)
+{
+	return within_module((unsigned long)addr, mod);
+}
+
+void threadline_pin_module(struct module *mod);
+void threadline_pin_module(struct module *mod)
+{
+	__module_get(mod);
+}
+
+/* SIGKILL is let in when the kernel sends it; user space's stays ignored. */
+void threadline_allow_interrupt(void);
+void threadline_allow_interrupt(void)
+{
+	allow_kernel_signal(SIGKILL);
+}
+
+void threadline_discard_signals(void);
+void threadline_discard_signals(void)
+{
+	flush_signals(current);
+	clear_notify_signal();
+}
+
+/* Sleeps until CLOCK_MONOTONIC shows @ns; false if woken before that. */
+bool threadline_sleep_until(s64 ns);
+bool threadline_sleep_until(s64 ns)
+{
+	ktime_t expires = ns_to_ktime(ns);
+
+	set_current_state(TASK_INTERRUPTIBLE);
+	return !schedule_hrtimeout_range(&expires, current->timer_slack_ns,
+					 HRTIMER_MODE_ABS);
+}
+
+/* reinit_completion() that may run beside complete() and waiters. */
+void threadline_reinit_completion(struct completion *x);
+void threadline_reinit_completion(struct completion *x)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&x->wait.lock, flags);
+	x->done = 0;
+	raw_spin_unlock_irqrestore(&x->wait.lock, flags);
+}

@@ -1,6 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
-//! stub
+
+//! Kernel threads for drivers: a thread ends by itself **or** is stopped, whichever comes first,
+//! and either way its owner can wait for it.
+
 #[allow(dead_code)]
 const __LOG_PREFIX: &[u8] = b"kthread\0";
-/// x
-#[inline(never)] pub fn hello_kthread() -> u32 { kernel::pr_info!("hello\n"); 1 }
+
+mod block;
+mod builder;
+mod completion;
+mod error;
+mod life;
+mod net;
+mod scope;
+mod stop;
+mod sys;
+mod task;
+mod thread;
+
+pub use self::{
+    builder::Builder,
+    completion::Completion,
+    error::{
+        Error,
+        Result,
+        Stopped, //
+    },
+    scope::{
+        ModuleScope,
+        Scope, //
+    },
+    stop::Stop,
+    thread::{
+        Outcome,
+        Thread, //
+    }, //
+};

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-//! stub
+//! In-kernel tests of the kthread library.
 use kernel::prelude::*;
-module! { type: M, name: "kthread_test", authors: ["x"], description: "x", license: "GPL", }
-struct M;
-/// x
-#[inline(never)] pub fn hello() -> u32 { kthread::hello_kthread() }
-impl kernel::Module for M { fn init(_m: &'static ThisModule) -> Result<Self> { pr_info!("hi {}\n", hello()); Ok(M) } }
+use kthread::{Builder, ModuleScope, Outcome, Stop};
+module! { type: Tests, name: "kthread_test", authors: ["Threadline"], description: "x", license: "GPL", }
+#[pin_data]
+struct Tests { #[pin] threads: ModuleScope }
+impl kernel::InPlaceModule for Tests { fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+  try_pin_init!(Self { threads <- ModuleScope::new(module), _: {
+    let t = Builder::new(fmt!("ktest/{}", 1)).spawn(&threads, |_stop: &Stop| Ok(42))?;
+    let o = t.join() == Outcome::Ended(42); pr_info!("{}\n", o);
+  } }) } }

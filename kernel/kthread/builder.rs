@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Starting a thread.
+
+use crate::{
+    block::{
+        Block,
+        Member, //
+    },
+    error::{
+        Error,
+        Result, //
+    },
+    scope::Scope,
+    stop::Stop,
+    thread::Thread, //
+};
+use kernel::fmt;
+
+/// How the scheduler treats a thread.
+#[derive(Clone, Copy)]
+pub(crate) enum Policy {
+    Normal(i32),
+    FifoLow,
+    Fifo,
+}
+
+/// What a thread is to be like, before it exists.
+///
+/// # Examples
+///
+/// ```ignore
+/// let upload = kthread::Builder::new(fmt!("speedtch/{}", path))
+///     .spawn(&scope, move |stop| device.upload(stop))?;
+/// ```
+#[must_use = "a builder does nothing before `spawn`"]
+pub struct Builder<'a> {
+    name: fmt::Arguments<'a>,
+    policy: Option<Policy>,
+}
+
+impl<'a> Builder<'a> {
+    /// A thread of the given name, of normal priority.
+    ///
+    /// `ps` shows the first 15 bytes where it reads `/proc/PID/stat`, and all of it where it
+    /// reads `/proc/PID/comm`.
+    pub fn new(name: fmt::Arguments<'a>) -> Self {
+        Self { name, policy: None }
+    }
+
+    /// Runs it before all normal threads: SCHED_FIFO at the middle priority (50), the kernel's
+    /// choice for threads that serve hardware. See `sched_set_fifo()`.
+    pub fn fifo(mut self) -> Self {
+        self.policy = Some(Policy::Fifo);
+        self
+    }
+
+    /// Runs it before all normal threads, but after all others of SCHED_FIFO (priority 1). See
+    /// `sched_set_fifo_low()`.
+    pub fn fifo_low(mut self) -> Self {
+        self.policy = Some(Policy::FifoLow);
+        self
+    }
+
+    /// Runs it as a normal thread of the given nice level, -20 (first) to 19 (last); levels
+    /// beyond are the nearest of these. See `sched_set_normal()`.
+    pub fn nice(mut self, level: i32) -> Self {
+        self.policy = Some(Policy::Normal(level.clamp(-20, 19)));
+        self
+    }
+
+    /// Starts the thread: it calls `body` once, unless it is stopped before it gets so far, in
+    /// which case `body` is dropped by whoever waits for it.
+    ///
+    /// It belongs to `scope`, whose end is the thread's end at the latest.
+    ///
+    /// Sleeps. Fails with `ENOMEM`; with `EINTR` if the caller was killed meanwhile, as a
+    /// thread that has been asked to stop counts; with `ENODEV` if the module is on its way
+    /// out. `body` is dropped then.
+    pub fn spawn<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    {
+        scope.net().sweep();
+
+        let block = Block::new(scope.net().clone(), body)?;
+        // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
+        // fails, it buries the task. After that the net's entry holds the block, until the task
+        // is gone.
+        unsafe { block.create(self.name)? };
+        if let Some(policy) = self.policy {
+            block.life().world().set_policy(policy);
+        }
+        if let Err(error) = scope.net().add(scope.id(), block.clone()) {
+            block.life().ask();
+            let _ = block.join();
+            return Err(error);
+        }
+        block.life().world().wake();
+        Ok(Thread::new(block))
+    }
+
+    /// Starts the thread, and waits until its body has said that it is ready (see
+    /// [`Stop::ready`]).
+    ///
+    /// If the body ends without a value before that, its error is returned, and the thread is
+    /// gone. Otherwise as [`Self::spawn`]. If the caller is killed while it waits, the thread is
+    /// stopped.
+    pub fn spawn_ready<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    {
+        let thread = self.spawn(scope, body)?;
+        thread.wait_ready().map_err(Error::to_kernel)?;
+        Ok(thread)
+    }
+}

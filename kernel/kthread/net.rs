@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The net under a module: every thread that has been started for it and is not gone.
+//!
+//! A scope stops its threads when it is dropped, but safe code may leak a scope. So each thread
+//! is also known here, and [`ModuleScope`](crate::ModuleScope), which lives in the module's own
+//! memory and therefore can't be leaked, empties the net before the module's code goes.
+
+use crate::{
+    block::Member,
+    life::{
+        Life,
+        World, //
+    },
+    sys,
+    task::Kthread, //
+};
+use core::cell::UnsafeCell;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        lock::{
+            mutex::MutexBackend,
+            Lock, //
+        },
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// Names a scope within its net.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ScopeId(u64);
+
+/// A thread in the net.
+struct Entry {
+    scope: ScopeId,
+    /// No handle is left: it is cleaned up in passing, once it has ended.
+    left: bool,
+    member: Arc<dyn Member>,
+}
+
+struct Threads {
+    open: bool,
+    scopes: u64,
+    entries: KVec<Entry>,
+}
+
+/// All threads of one module.
+///
+/// # Invariants
+///
+/// A thread that has been woken and is not gone has an entry, which keeps its block alive.
+#[pin_data]
+pub(crate) struct Net {
+    /// The address of the module's `struct module`: a name only, never followed.
+    module: usize,
+    #[pin]
+    threads: Mutex<Threads>,
+}
+
+/// The nets of all modules that use this copy of the library.
+struct Nets(UnsafeCell<KVec<Arc<Net>>>);
+
+// SAFETY: The vector is only touched under the lock, see `with_nets`.
+unsafe impl Sync for Nets {}
+
+static NETS: Nets = Nets(UnsafeCell::new(KVec::new()));
+
+/// Calls `f` on the list of nets, under its lock.
+fn with_nets<R>(f: impl FnOnce(&mut KVec<Arc<Net>>) -> R) -> R {
+    // SAFETY: The helper returns a static mutex, initialised at compile time.
+    let lock = unsafe { Lock::<(), MutexBackend>::from_raw(sys::threadline_nets_lock()) };
+    let _guard = lock.lock();
+    // SAFETY: This is the only place that touches the vector, and the lock is held. No `f` below
+    // calls `with_nets` again: it would wait for the lock.
+    f(unsafe { &mut *NETS.0.get() })
+}
+
+impl Net {
+    /// Puts a net under the module. [`EBUSY`] if there is one already.
+    #[inline(never)]
+    pub(crate) fn spread(module: &'static ThisModule) -> Result<Arc<Self>> {
+        let module = module.as_ptr() as usize;
+        let net = Arc::pin_init(
+            pin_init!(Self {
+                module,
+                threads <- new_mutex!(
+                    Threads { open: true, scopes: 0, entries: KVec::new() },
+                    "kthread::Net::threads"
+                ),
+            }),
+            GFP_KERNEL,
+        )?;
+        with_nets(|nets| {
+            if nets.iter().any(|other| other.module == module) {
+                return Err(EBUSY);
+            }
+            nets.push(net.clone(), GFP_KERNEL)?;
+            Ok(net)
+        })
+    }
+
+    /// The net under the module, or [`ENODEV`].
+    #[inline(never)]
+    pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Self>> {
+        let module = module.as_ptr() as usize;
+        with_nets(|nets| nets.iter().find(|net| net.module == module).cloned()).ok_or(ENODEV)
+    }
+
+    /// Stops and joins all threads, lets no new ones in, and takes the net away.
+    ///
+    /// `false` if the caller is one of the threads, and so is left.
+    #[inline(never)]
+    pub(crate) fn close(&self) -> bool {
+        self.threads.lock().open = false;
+        self.clear(|_| true);
+        with_nets(|nets| {
+            if let Some(index) = nets.iter().position(|net| core::ptr::eq(&**net, self)) {
+                drop(nets.remove(index));
+            }
+        });
+        self.threads.lock().entries.is_empty()
+    }
+
+    /// A name for one more scope.
+    #[inline(never)]
+    pub(crate) fn new_scope(&self) -> ScopeId {
+        let mut threads = self.threads.lock();
+        threads.scopes += 1;
+        ScopeId(threads.scopes)
+    }
+
+    /// Takes a thread in, before it is woken. [`ENODEV`] once the net is closed.
+    #[inline(never)]
+    pub(crate) fn add(&self, scope: ScopeId, member: Arc<dyn Member>) -> Result {
+        let mut threads = self.threads.lock();
+        if !threads.open {
+            return Err(ENODEV);
+        }
+        let entry = Entry {
+            scope,
+            left: false,
+            member,
+        };
+        Ok(threads.entries.push(entry, GFP_KERNEL)?)
+    }
+
+    /// Lets a thread go that is gone.
+    #[inline(never)]
+    pub(crate) fn remove(&self, life: &Life<Kthread>) {
+        let mut threads = self.threads.lock();
+        let found = threads
+            .entries
+            .iter()
+            .position(|entry| core::ptr::eq(entry.member.life(), life));
+        let entry = found.and_then(|index| threads.entries.remove(index).ok());
+        // The entry may hold the last reference to the block: dropped without the lock.
+        drop(threads);
+        drop(entry);
+    }
+
+    /// Notes that no handle to the thread is left.
+    #[inline(never)]
+    pub(crate) fn leave(&self, life: &Life<Kthread>) {
+        for entry in &mut self.threads.lock().entries {
+            if core::ptr::eq(entry.member.life(), life) {
+                entry.left = true;
+            }
+        }
+    }
+
+    /// Asks all threads of a scope to stop. Does not wait for them.
+    #[inline(never)]
+    pub(crate) fn ask_scope(&self, scope: ScopeId) {
+        self.ask(|entry| entry.scope == scope);
+    }
+
+    /// Stops and joins all threads of a scope: asks all, then waits for each.
+    ///
+    /// A caller that is one of them is asked to stop too, and left to the module.
+    #[inline(never)]
+    pub(crate) fn clear_scope(&self, scope: ScopeId) {
+        self.clear(|entry| entry.scope == scope);
+    }
+
+    /// Cleans up after threads that have ended and have no handle.
+    #[inline(never)]
+    pub(crate) fn sweep(&self) {
+        self.join_each(|entry| entry.left && entry.member.life().is_ended());
+    }
+
+    fn ask(&self, which: impl Fn(&Entry) -> bool) {
+        let threads = self.threads.lock();
+        for entry in threads.entries.iter().filter(|entry| which(entry)) {
+            entry.member.life().ask();
+        }
+    }
+
+    fn clear(&self, which: impl Fn(&Entry) -> bool) {
+        self.ask(&which);
+        self.join_each(&which);
+        for entry in &mut self.threads.lock().entries {
+            if which(entry) {
+                entry.left = true;
+            }
+        }
+    }
+
+    /// Joins all that match, but for the caller itself.
+    fn join_each(&self, which: impl Fn(&Entry) -> bool) {
+        while let Some(member) =
+            self.find(|entry| which(entry) && !entry.member.life().world().is_current())
+        {
+            // Its entry is gone when this returns, so the loop comes to an end.
+            let _ = member.join();
+        }
+    }
+
+    fn find(&self, which: impl Fn(&Entry) -> bool) -> Option<Arc<dyn Member>> {
+        let threads = self.threads.lock();
+        let found = threads.entries.iter().find(|entry| which(entry));
+        found.map(|entry| entry.member.clone())
+    }
+}
+
+/// Whether the address is in the memory of the module, which nobody frees before its exit.
+#[inline(never)]
+pub(crate) fn is_within<T>(module: &'static ThisModule, address: *const T) -> bool {
+    let module = module.as_ptr();
+    // SAFETY: `module` is the caller's own, so it is valid; the address is only compared.
+    module.is_null() || unsafe { sys::threadline_within_module(module.cast(), address.cast()) }
+}
+
+/// Makes sure that the module is never unloaded.
+#[inline(never)]
+pub(crate) fn pin_module(module: &'static ThisModule) {
+    // SAFETY: The caller runs in the module, so it is alive. NULL is allowed.
+    unsafe { sys::threadline_pin_module(module.as_ptr().cast()) };
+}

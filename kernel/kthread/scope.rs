@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who answers for the end of a thread.
+
+use crate::net::{
+    self,
+    Net,
+    ScopeId, //
+};
+use core::{
+    marker::PhantomPinned,
+    ops::Deref, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a group of threads belongs to: a device, usually.
+///
+/// Dropping it stops and joins all its threads that are not gone: it asks all of them first, so
+/// it takes as long as the slowest. Put it into the device's private data, *before* the fields
+/// that the threads use.
+///
+/// A scope may be leaked. Its threads are then stopped and joined by the [`ModuleScope`], which
+/// has to exist before the first scope is made.
+///
+/// A thread that drops its own scope can't wait for itself: it is asked to stop, and left to the
+/// [`ModuleScope`].
+///
+/// Making, using and dropping a scope may sleep.
+pub struct Scope {
+    net: Arc<Net>,
+    id: ScopeId,
+}
+
+impl Scope {
+    /// Makes a scope for threads of the given module.
+    ///
+    /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
+    pub fn new(module: &'static ThisModule) -> Result<Self> {
+        Ok(Self::in_net(Net::under(module)?))
+    }
+
+    fn in_net(net: Arc<Net>) -> Self {
+        let id = net.new_scope();
+        Self { net, id }
+    }
+
+    pub(crate) fn net(&self) -> &Arc<Net> {
+        &self.net
+    }
+
+    pub(crate) fn id(&self) -> ScopeId {
+        self.id
+    }
+
+    /// Asks all threads of this scope to stop, and does not wait for them.
+    pub fn ask_stop(&self) {
+        self.net.ask_scope(self.id);
+    }
+
+    /// Stops and joins all threads of this scope. New ones may be started after that.
+    ///
+    /// Asks all of them before it waits for the first.
+    pub fn stop(&self) {
+        self.net.clear_scope(self.id);
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The scope of a whole module, which every other scope of it is part of.
+///
+/// It is a field of the type that `module!` is given, and a [`Scope`] itself, for threads that
+/// serve the module as a whole. When it is dropped, no thread of the module is left, no matter
+/// what has been leaked, and no new one can be started. After that the module's code may go.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[pin_data]
+/// struct MyModule {
+///     #[pin]
+///     registration: usb::Registration<MyDriver>,
+///     #[pin]
+///     threads: ModuleScope,
+/// }
+///
+/// impl kernel::InPlaceModule for MyModule {
+///     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+///         try_pin_init!(Self {
+///             // First in, so that the driver can start threads; last out.
+///             threads <- ModuleScope::new(module),
+///             registration <- usb::Registration::new(module),
+///         })
+///     }
+/// }
+/// ```
+///
+/// # Invariants
+///
+/// It lies in the memory of `module`, so it is dropped before the module's code goes: nobody can
+/// leak it or free that memory earlier.
+#[pin_data(PinnedDrop)]
+pub struct ModuleScope {
+    scope: Scope,
+    module: &'static ThisModule,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl ModuleScope {
+    /// Makes the scope of the given module, in place.
+    ///
+    /// Fails with [`EINVAL`] where the place is not in the module's own memory: `module!`
+    /// provides that for the module's type and its fields. Fails with [`EBUSY`] if the module has
+    /// one already, or with [`ENOMEM`]. May sleep.
+    pub fn new(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        // INVARIANT: The address was checked.
+        try_pin_init!(&this in Self {
+            scope: Self::scope_at(module, this.as_ptr())?,
+            module,
+            _pin: PhantomPinned,
+        })
+    }
+
+    fn scope_at(module: &'static ThisModule, place: *const Self) -> Result<Scope> {
+        if !net::is_within(module, place) {
+            return Err(EINVAL);
+        }
+        Ok(Scope::in_net(Net::spread(module)?))
+    }
+}
+
+impl Deref for ModuleScope {
+    type Target = Scope;
+
+    fn deref(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for ModuleScope {
+    fn drop(self: Pin<&mut Self>) {
+        if !self.scope.net.close() {
+            // A thread of the module is about to take the module away from under itself.
+            pr_err!("a thread dropped the scope of its own module, which now has to stay\n");
+            net::pin_module(self.module);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Declarations of `helpers.c`, for the inline functions of C headers. A module is an untyped
+//! address here: it only passes through.
+
+use kernel::{
+    bindings,
+    ffi::c_void, //
+};
+
+extern "C" {
+    pub(crate) fn threadline_nets_lock() -> *mut bindings::mutex;
+    pub(crate) fn threadline_within_module(module: *const c_void, address: *const c_void) -> bool;
+    pub(crate) fn threadline_pin_module(module: *mut c_void);
+    pub(crate) fn threadline_allow_interrupt();
+    pub(crate) fn threadline_discard_signals();
+    pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
+    pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's side of a thread's life: the task, and the three events of its life.
+//!
+//! C headers: [`include/linux/kthread.h`](srctree/include/linux/kthread.h),
+//! [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
+
+use crate::{
+    completion::Completion,
+    life::{
+        Milestone,
+        World, //
+    },
+    sys, //
+};
+use kernel::{
+    bindings,
+    error::from_err_ptr,
+    fmt,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        SetOnce, //
+    },
+    task::Task, //
+};
+
+/// The function that a new task runs.
+pub(crate) type Entry = unsafe extern "C" fn(*mut kernel::ffi::c_void) -> kernel::ffi::c_int;
+
+/// One kernel thread.
+///
+/// # Invariants
+///
+/// `task`, once set, is a task made by `kthread_create_on_node()`, and `kthread_stop()` is called
+/// on it only by [`World::bury`].
+#[pin_data]
+pub(crate) struct Kthread {
+    task: SetOnce<ARef<Task>>,
+    #[pin]
+    ready: Completion,
+    #[pin]
+    ended: Completion,
+    #[pin]
+    gone: Completion,
+}
+
+impl Kthread {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            task: SetOnce::new(),
+            ready <- Completion::new(),
+            ended <- Completion::new(),
+            gone <- Completion::new(),
+        })
+    }
+
+    /// Makes the task, which does not run before [`Self::wake`].
+    ///
+    /// Sleeps. Fails with [`ENOMEM`], or with [`EINTR`] if the caller was killed meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be what `entry` expects, until the task is gone. To be called once.
+    #[inline(never)]
+    pub(crate) unsafe fn create(
+        &self,
+        name: fmt::Arguments<'_>,
+        entry: Entry,
+        data: *const kernel::ffi::c_void,
+    ) -> Result {
+        // SAFETY: `%pA` takes a pointer to `fmt::Arguments`, which lives until the C function
+        // has formatted the name, before it returns. The caller answers for `entry` and `data`.
+        let task = from_err_ptr(unsafe {
+            bindings::kthread_create_on_node(
+                Some(entry),
+                data.cast_mut(),
+                bindings::NUMA_NO_NODE,
+                c"%pA".as_char_ptr(),
+                core::ptr::from_ref(&name).cast::<kernel::ffi::c_void>(),
+            )
+        })?;
+        // SAFETY: A task that has not been woken yet can't end, so it is valid. `Task` is a
+        // transparent wrapper of `struct task_struct`.
+        let task = unsafe { &*task.cast::<Task>() };
+        // INVARIANT: The task comes from `kthread_create_on_node()`, and nobody knows it yet.
+        self.task.populate(task.into());
+        Ok(())
+    }
+
+    fn task(&self) -> Option<&Task> {
+        self.task.as_ref().map(|task| &**task)
+    }
+
+    fn as_raw(&self) -> Option<*mut bindings::task_struct> {
+        self.task().map(Task::as_ptr)
+    }
+
+    /// Lets the task run for the first time.
+    pub(crate) fn wake(&self) {
+        if let Some(task) = self.task() {
+            task.wake_up();
+        }
+    }
+
+    /// The number by which `ps` knows the thread.
+    pub(crate) fn pid(&self) -> i32 {
+        self.task().map_or(0, Task::pid)
+    }
+
+    /// Gives the task the given policy.
+    #[inline(never)]
+    pub(crate) fn set_policy(&self, policy: crate::builder::Policy) {
+        use crate::builder::Policy;
+
+        let Some(task) = self.as_raw() else { return };
+        // SAFETY: The `ARef` keeps the task valid; these functions may be called on any task,
+        // by callers that may sleep.
+        unsafe {
+            match policy {
+                Policy::Normal(nice) => bindings::sched_set_normal(task, nice),
+                Policy::FifoLow => bindings::sched_set_fifo_low(task),
+                Policy::Fifo => bindings::sched_set_fifo(task),
+            }
+        }
+    }
+
+    /// Makes [`World::interrupt`] work on the calling thread.
+    ///
+    /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and
+    /// only then: the `kill -9` of user space stays without effect.
+    #[inline(never)]
+    pub(crate) fn listen() {
+        // SAFETY: Changes a signal action of the current task, under its lock.
+        unsafe { sys::threadline_allow_interrupt() };
+    }
+
+    /// Forgets signals that the calling thread has received for no reason.
+    #[inline(never)]
+    pub(crate) fn discard_signals() {
+        // SAFETY: Touches the current task's pending signals only, under its lock.
+        unsafe { sys::threadline_discard_signals() };
+    }
+
+    /// Waits until the thread has said that it is ready, or has ended; [`EINTR`] if the caller
+    /// was killed before that.
+    pub(crate) fn wait_ready(&self) -> Result {
+        if self.ready.wait_state(bindings::TASK_KILLABLE) {
+            Ok(())
+        } else {
+            Err(EINTR)
+        }
+    }
+
+    pub(crate) fn ended(&self) -> &Completion {
+        &self.ended
+    }
+
+    fn event(&self, milestone: Milestone) -> &Completion {
+        match milestone {
+            Milestone::Ready => &self.ready,
+            Milestone::Ended => &self.ended,
+            Milestone::Gone => &self.gone,
+        }
+    }
+}
+
+impl World for Kthread {
+    #[inline(never)]
+    fn interrupt(&self) {
+        let Some(task) = self.as_raw() else { return };
+        // SAFETY: The `ARef` keeps the task valid; a task that has ended is left alone by
+        // `send_sig()`. The last argument says that the kernel sends it.
+        unsafe { bindings::send_sig(bindings::SIGKILL as i32, task, 1) };
+    }
+
+    fn is_current(&self) -> bool {
+        self.as_raw() == Some(Task::current_raw())
+    }
+
+    #[inline(never)]
+    fn bury(&self) {
+        let Some(task) = self.as_raw() else { return };
+        // Waits until the task has returned into the kernel proper and exited there: after this
+        // it can't be in module code.
+        //
+        // SAFETY: The task is one of `kthread_create_on_node()` and the `ARef` keeps it valid,
+        // ended or not. This is the only call on it by the type invariants and by `Life`, which
+        // calls `bury` once; a task that has not been woken yet is woken by it.
+        unsafe { bindings::kthread_stop(task) };
+    }
+
+    fn announce(&self, milestone: Milestone) {
+        self.event(milestone).complete_all();
+    }
+
+    fn wait_for(&self, milestone: Milestone) {
+        // Not counted as load, and not reported as hung: a thread may live as long as it likes.
+        self.event(milestone).wait_state(bindings::TASK_IDLE);
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The handle of a thread.
+
+use crate::{
+    block::Joinable,
+    error::{
+        Error,
+        Result, //
+    },
+    life::OwnEnd,
+    task::Kthread, //
+};
+use kernel::sync::Arc;
+
+/// How a thread ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome<T> {
+    /// Its body returned this value.
+    Ended(T),
+    /// It was stopped, perhaps before its body began to run.
+    Stopped,
+    /// Its body returned this error.
+    Failed(kernel::error::Error),
+    /// The thread is gone, and an earlier call took what it left.
+    Taken,
+    /// The caller is the thread itself, which can't wait for its own end. A stop has been noted.
+    Itself,
+}
+
+impl<T> From<Result<T>> for Outcome<T> {
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(value) => Outcome::Ended(value),
+            Err(Error::Stopped) => Outcome::Stopped,
+            Err(Error::Failed(error)) => Outcome::Failed(error),
+        }
+    }
+}
+
+/// A thread whose body returns a `T`.
+///
+/// All methods may be called at any time, in any order, more than once and from several places at
+/// once, whether the thread has not begun, runs, or has ended. All but those that only look may
+/// sleep.
+///
+/// Dropping it stops and joins the thread. Leaking it leaves that to the [`Scope`](crate::Scope),
+/// as [`Self::leave`] does.
+#[must_use = "the thread is stopped when its handle is dropped; see `Thread::leave`"]
+pub struct Thread<T: Send + 'static> {
+    block: Arc<dyn Joinable<T>>,
+    left: bool,
+}
+
+impl<T: Send + 'static> Thread<T> {
+    pub(crate) fn new(block: Arc<dyn Joinable<T>>) -> Self {
+        Self { block, left: false }
+    }
+
+    pub(crate) fn kthread(&self) -> &Kthread {
+        self.block.life().world()
+    }
+
+    /// Asks the thread to stop, and does not wait for it.
+    ///
+    /// All its waits return [`Stopped`](crate::Stopped) from now on. The first call sends a
+    /// signal to the task, which does not sleep.
+    pub fn ask_stop(&self) {
+        self.block.life().ask();
+    }
+
+    /// Asks the thread to stop, waits until it is gone, and returns how it ended.
+    ///
+    /// Where the body was on its way to return a value anyway, that is the outcome.
+    pub fn stop(&self) -> Outcome<T> {
+        self.ask_stop();
+        self.join()
+    }
+
+    /// Waits until the thread has ended by itself, and is gone; returns how it ended.
+    ///
+    /// It is no wait that a stop breaks: a body uses [`Stop::join`](crate::Stop::join).
+    pub fn join(&self) -> Outcome<T> {
+        match self.block.join() {
+            Ok(()) => self.block.take().map_or(Outcome::Taken, Outcome::from),
+            Err(OwnEnd) => Outcome::Itself,
+        }
+    }
+
+    /// Whether the body has ended. A [`Self::join`] is short then. Never sleeps.
+    pub fn is_finished(&self) -> bool {
+        self.block.life().is_ended()
+    }
+
+    /// Waits until the body has called [`Stop::ready`](crate::Stop::ready) or has returned a
+    /// value.
+    ///
+    /// If it ended before that without a value, this is its error, which [`Self::join`] gives as
+    /// well. If the caller is killed while it waits: [`EINTR`](kernel::error::code::EINTR), and
+    /// the thread is not affected.
+    pub fn wait_ready(&self) -> Result {
+        self.kthread().wait_ready()?;
+        if !self.is_finished() {
+            return Ok(());
+        }
+        self.block.failure().map_or(Ok(()), Err)
+    }
+
+    /// The thread's process number, as `ps` shows it.
+    pub fn pid(&self) -> i32 {
+        self.kthread().pid()
+    }
+
+    /// Lets the thread run on without a handle, until its body returns or its scope ends.
+    ///
+    /// Its result is dropped.
+    pub fn leave(mut self) {
+        self.left = true;
+        self.block.leave();
+    }
+}
+
+impl<T: Send + 'static> Drop for Thread<T> {
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        self.block.life().ask();
+        if self.block.join().is_err() {
+            // The thread drops its own handle: its scope will wait for it.
+            self.block.leave();
+        }
+    }
+}
