@@ -1,6 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0
-//! stub
-#[allow(dead_code)]
+
+//! USB for drivers that live on kernel threads.
+//!
+//! The kernel crate's own `usb` module is left out where `CONFIG_USB` is a module, as it is in
+//! distribution kernels, and it has no transfers. This crate has what a driver needs to talk to
+//! its device, in three layers:
+//!
+//! - [`Driver`] and [`Interface`]: a driver is probed for an interface, may
+//!   [claim](Interface::claim) the device's other interfaces, and is told when they go. Its data
+//!   is published before [`Driver::bound`] runs, which is the place to start threads.
+//! - [`Device`]: requests that a thread makes and waits for. Each takes the thread's
+//!   [`Stop`](kthread::Stop) and returns [`Stopped`](kthread::Stopped) as soon as a stop is asked
+//!   for, whatever the device does or fails to do. They are URBs of our own, killed on the way
+//!   out, because the C functions `usb_control_msg()` and `usb_bulk_msg()` wait in a state that
+//!   nothing interrupts.
+//! - [`Stream`]: a fixed set of URBs that a driver keeps in flight, with a handler that is called
+//!   when one of them ends.
+//!
+//! # A device is not trusted
+//!
+//! Endpoints come out of the descriptors through [`Interface`], by the number of an alternate
+//! setting, and have a type ([`BulkIn`], [`BulkOut`], [`InterruptIn`]): a transfer on an endpoint
+//! that the device lacks, or of another kind, can't be written. What a device says about lengths
+//! is bounded by the memory that we gave it.
+//!
+//! # When the device goes
+//!
+//! Transfers fail from that moment on, and each way to fail is an ordinary error. A transfer that
+//! is waited for ends with the function that made it. A [`Stream`] ends with [`Stream::stop`] or
+//! when it is dropped; if it is leaked, the USB core still kills its URBs when the interface of
+//! their endpoint is unbound, and refuses new ones, before [`Driver::disconnect`] is called. So
+//! no completion handler runs after the driver is gone.
+//!
+//! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
+
+#![warn(missing_docs)]
+
+mod control;
+mod device;
+mod driver;
+mod endpoint;
+mod id;
+mod interface;
+mod stream;
+mod sys;
+mod transfer;
+mod upload;
+mod urb;
+
+pub use control::Request;
+pub use device::Device;
+pub use driver::{
+    Adapter,
+    Driver, //
+};
+pub use endpoint::{
+    BulkIn,
+    BulkOut,
+    InterruptIn,
+    Pipe, //
+};
+pub use id::{
+    DeviceId,
+    IdTable, //
+};
+pub use interface::Interface;
+pub use stream::{
+    Handler,
+    Stream,
+    Transfer, //
+};
+
+#[allow(
+    dead_code,
+    reason = "the kernel's print macros want it, also where none is used"
+)]
 const __LOG_PREFIX: &[u8] = b"usb\0";
-/// x
-#[inline(never)] pub fn hello_usb() -> u32 { kernel::pr_info!("hello\n"); 1 }

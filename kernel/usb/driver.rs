@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Drivers for USB interfaces, and how they are registered.
+
+use crate::{
+    id::{
+        DeviceId,
+        IdTable, //
+    },
+    interface::Interface, //
+};
+use core::{
+    mem::offset_of,
+    ptr, //
+};
+use kernel::{
+    bindings,
+    device,
+    device_id::RawDeviceIdIndex as _,
+    driver,
+    error::{
+        from_result,
+        to_result, //
+    },
+    ffi::c_int,
+    prelude::*,
+    sync::aref::ARef,
+    types::Opaque, //
+};
+
+/// A driver for USB interfaces.
+///
+/// [`module_usb_driver!`](crate::module_usb_driver) makes a module of one.
+///
+/// The callbacks run on the thread that serves all hubs, or on one that loads, unloads or unbinds
+/// the driver, with the device lock held. None of them may wait for the device.
+pub trait Driver: 'static {
+    /// What the table knows about each device.
+    type IdInfo: 'static;
+
+    /// What the driver keeps for each interface that it is bound to.
+    type Data: Send + Sync + 'static;
+
+    /// The devices that the driver is for.
+    const ID_TABLE: IdTable<Self::IdInfo>;
+
+    /// A device is there: makes the data for it.
+    ///
+    /// `info` is `None` for a device that user space added to the table at run time. An error
+    /// means that the driver won't have the interface; `ENODEV` is the silent one.
+    fn probe<'a>(
+        interface: &'a Interface<device::Core<'_>>,
+        info: Option<&'static Self::IdInfo>,
+    ) -> impl PinInit<Self::Data, Error> + 'a;
+
+    /// The data is published and stays where it is until it is dropped: the place to start what
+    /// uses it. An error unbinds the interface and drops the data.
+    fn bound(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>) -> Result {
+        let _ = (interface, data);
+        Ok(())
+    }
+
+    /// The interface is being unbound; the device may be gone. The data is dropped afterwards,
+    /// the other interfaces that the driver [claimed](Interface::claim) are released before that.
+    ///
+    /// Transfers on the interface's endpoints have failed already, and new ones are refused.
+    fn disconnect(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>);
+}
+
+/// Ties a [`Driver`] to the driver model.
+///
+/// # Invariants
+///
+/// An interface that is bound to the driver has a `T::Data` as its driver data if it was probed,
+/// and none if it was claimed.
+pub struct Adapter<T: Driver>(T);
+
+// SAFETY: `usb_driver` is a C struct, `T::Data` is what [`Adapter::probe`] publishes, and the
+// offset is that of the embedded `struct device_driver`.
+unsafe impl<T: Driver> driver::DriverLayout for Adapter<T> {
+    type DriverType = bindings::usb_driver;
+    type DriverData<'bound> = T::Data;
+    const DEVICE_DRIVER_OFFSET: usize = DRIVER_OFFSET;
+}
+
+// SAFETY: `usb_deregister()` is valid after a successful `usb_register_driver()`.
+unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
+    unsafe fn register(
+        reg: &Opaque<bindings::usb_driver>,
+        name: &'static CStr,
+        module: &'static ThisModule,
+    ) -> Result {
+        let driver = reg.get();
+        // SAFETY: The driver is not registered yet, so nobody else uses it.
+        unsafe {
+            (*driver).name = name.as_char_ptr();
+            (*driver).id_table = T::ID_TABLE.as_ptr();
+            (*driver).probe = Some(Self::probe);
+            (*driver).disconnect = Some(Self::disconnect);
+            // A driver without these two is unbound when it resets its own device.
+            (*driver).pre_reset = Some(Self::reset);
+            (*driver).post_reset = Some(Self::reset);
+        }
+        // SAFETY: The driver is complete, and stays until it is deregistered.
+        to_result(unsafe {
+            bindings::usb_register_driver(driver, module.as_ptr(), name.as_char_ptr())
+        })
+    }
+
+    unsafe fn unregister(reg: &Opaque<bindings::usb_driver>) {
+        // SAFETY: It is registered, by the caller's word.
+        unsafe { bindings::usb_deregister(reg.get()) };
+    }
+}
+
+impl<T: Driver> Adapter<T> {
+    unsafe extern "C" fn probe(
+        intf: *mut bindings::usb_interface,
+        id: *const bindings::usb_device_id,
+    ) -> c_int {
+        // SAFETY: The USB core calls with a valid interface, with the device lock held, and binds
+        // it for the call.
+        let intf = unsafe { &*intf.cast::<Interface<device::CoreInternal<'_>>>() };
+        // SAFETY: A valid id; `DeviceId` is a transparent wrapper.
+        let id = unsafe { &*id.cast::<DeviceId>() };
+        // SAFETY: It comes from `T::ID_TABLE`, or was added at run time, where the USB core takes
+        // its `driver_info` from the table, or has zero.
+        let info = unsafe { id.info_unchecked_opt::<T::IdInfo>() };
+
+        from_result(|| {
+            if claimed(intf).next().is_some() {
+                // Another interface of this device is bound to the driver, and took what it
+                // needs.
+                return Err(ENODEV);
+            }
+            Self::bind(intf, info)
+                .inspect_err(|_| release(claimed(intf)))
+                .map(|()| 0)
+        })
+    }
+
+    /// Makes the data and publishes it. If it fails, the driver core drops what was published.
+    fn bind(
+        intf: &Interface<device::CoreInternal<'_>>,
+        info: Option<&'static T::IdInfo>,
+    ) -> Result {
+        let dev: &device::Device<device::CoreInternal<'_>> = intf.as_ref();
+        dev.set_drvdata(T::probe(intf, info))?;
+        // SAFETY: Just set, and with this type.
+        T::bound(intf, unsafe { dev.drvdata_borrow::<T::Data>() })
+    }
+
+    unsafe extern "C" fn disconnect(intf: *mut bindings::usb_interface) {
+        // SAFETY: The USB core calls with a valid interface, with the device lock held, and it is
+        // bound until the driver core has dropped its data.
+        let intf = unsafe { &*intf.cast::<Interface<device::CoreInternal<'_>>>() };
+        if !has_data(intf) {
+            // A claimed interface goes, by user space's wish or because it is the first that the
+            // driver core comes to: the one that claimed it can't go on alone.
+            release(probed(intf));
+            return;
+        }
+        let dev: &device::Device<device::CoreInternal<'_>> = intf.as_ref();
+        // SAFETY: The interface has data, and by the type invariants that is of this type.
+        T::disconnect(intf, unsafe { dev.drvdata_borrow::<T::Data>() });
+        release(claimed(intf));
+    }
+
+    /// Before and after a reset of the device: nothing to do, what is told is who did it.
+    unsafe extern "C" fn reset(_intf: *mut bindings::usb_interface) -> c_int {
+        0
+    }
+}
+
+const DRIVER_OFFSET: usize = offset_of!(bindings::usb_driver, driver);
+
+/// The USB driver that an interface is bound to, or being probed by.
+///
+/// # Safety
+///
+/// The interface is valid and has a driver, and the device lock is held.
+pub(crate) unsafe fn of(intf: *mut bindings::usb_interface) -> *mut bindings::usb_driver {
+    // SAFETY: By the caller's word; the driver is embedded in a `struct usb_driver`, since no
+    // other kind is bound to interfaces.
+    unsafe { (*intf).dev.driver.byte_sub(DRIVER_OFFSET).cast() }
+}
+
+/// Whether the driver has data for the interface. The device lock is held.
+fn has_data<Ctx: device::DeviceContext>(intf: &Interface<Ctx>) -> bool {
+    // SAFETY: The interface is valid, and its data does not change while the lock is held.
+    !unsafe { bindings::dev_get_drvdata(&raw const (*intf.as_raw()).dev) }.is_null()
+}
+
+/// The interfaces of the same device that the same driver is bound to.
+fn siblings<'a, 'c>(
+    intf: &'a Interface<device::Core<'c>>,
+) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
+    // SAFETY: `Core` says that the device lock is held.
+    unsafe { intf.device().interfaces() }
+        // SAFETY: Both are valid.
+        .filter(|other| unsafe { (*other.as_raw()).dev.driver == (*intf.as_raw()).dev.driver })
+}
+
+/// Those of them that the driver was probed for.
+pub(crate) fn probed<'a, 'c>(
+    intf: &'a Interface<device::Core<'c>>,
+) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
+    siblings(intf).filter(|other| has_data(other))
+}
+
+/// Those of them that the driver claimed, besides `intf` itself.
+fn claimed<'a, 'c>(
+    intf: &'a Interface<device::Core<'c>>,
+) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
+    siblings(intf).filter(|other| !has_data(other) && !ptr::eq(other.as_raw(), intf.as_raw()))
+}
+
+/// Unbinds interfaces from their driver. One that is being unbound already is left alone.
+fn release(interfaces: impl Iterator<Item = ARef<Interface>>) {
+    for intf in interfaces {
+        // SAFETY: The interface is valid and has a driver, and the device lock is held.
+        unsafe { bindings::usb_driver_release_interface(of(intf.as_raw()), intf.as_raw()) };
+    }
+}
+
+/// Makes a module of one USB driver.
+///
+/// # Examples
+///
+/// ```ignore
+/// usb::module_usb_driver! {
+///     type: MyDriver,
+///     name: "my_driver",
+///     authors: ["..."],
+///     description: "...",
+///     license: "GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_usb_driver {
+    ($($f:tt)*) => {
+        ::kernel::module_driver!(<T>, $crate::Adapter<T>, { $($f)* });
+    };
+}

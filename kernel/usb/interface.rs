@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A USB interface: what drivers are bound to, and where endpoints come from.
+
+use crate::{
+    device::Device,
+    driver,
+    endpoint::{
+        BulkIn,
+        BulkOut,
+        Endpoint,
+        InterruptIn, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    mem::offset_of,
+    ptr::{
+        self,
+        NonNull, //
+    },
+    slice, //
+};
+use kernel::{
+    bindings,
+    device,
+    error::to_result,
+    prelude::*,
+    sync::aref::AlwaysRefCounted,
+    types::Opaque, //
+};
+
+/// An interface of a USB device.
+///
+/// As everywhere in the driver model, the context `Ctx` says what is known where a reference is
+/// used: [`Core`](device::Core) is an interface inside of a callback of its driver, with the lock
+/// of the device held.
+///
+/// C type: `struct usb_interface` in [`include/linux/usb.h`](srctree/include/linux/usb.h)
+///
+/// # Invariants
+///
+/// The pointer of a `&Interface` is that of a valid `struct usb_interface`, whose alternate
+/// settings, endpoints and device stay for as long.
+#[repr(transparent)]
+pub struct Interface<Ctx: device::DeviceContext = device::Normal>(
+    Opaque<bindings::usb_interface>,
+    PhantomData<Ctx>,
+);
+
+// SAFETY: `Interface` is a transparent wrapper that does not depend on its generic argument.
+kernel::impl_device_context_deref!(unsafe { Interface });
+kernel::impl_device_context_into_aref!(Interface);
+
+// SAFETY: The offset is that of the embedded `struct device`.
+unsafe impl<Ctx: device::DeviceContext> device::AsBusDevice<Ctx> for Interface<Ctx> {
+    const OFFSET: usize = offset_of!(bindings::usb_interface, dev);
+}
+
+// SAFETY: The reference count of a `struct usb_interface` can be dropped from any thread.
+unsafe impl Send for Interface {}
+
+// SAFETY: All that a `&Interface` without context allows is reading what never changes.
+unsafe impl Sync for Interface {}
+
+// SAFETY: A `struct usb_interface` is freed when its reference count drops to zero.
+unsafe impl AlwaysRefCounted for Interface {
+    fn inc_ref(&self) {
+        // SAFETY: The interface is valid by the type invariants.
+        unsafe { bindings::usb_get_intf(self.as_raw()) };
+    }
+
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller owns a reference.
+        unsafe { bindings::usb_put_intf(obj.cast().as_ptr()) };
+    }
+}
+
+impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Interface<Ctx> {
+    fn as_ref(&self) -> &device::Device<Ctx> {
+        // SAFETY: The embedded `struct device` lives as long as the interface does, and is in
+        // the same context.
+        unsafe { device::Device::from_raw(&raw mut (*self.as_raw()).dev) }
+    }
+}
+
+impl Interface {
+    /// Makes a reference from a pointer.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a valid interface, and stays so for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::usb_interface) -> &'a Self {
+        // SAFETY: The type is a transparent wrapper; the rest is the caller's word.
+        unsafe { &*raw.cast() }
+    }
+}
+
+impl<Ctx: device::DeviceContext> Interface<Ctx> {
+    pub(crate) fn as_raw(&self) -> *mut bindings::usb_interface {
+        self.0.get()
+    }
+
+    /// The device that the interface is part of.
+    pub fn device(&self) -> &Device {
+        // SAFETY: An interface holds a reference on its device.
+        unsafe { Device::from_raw(bindings::interface_to_usbdev(self.as_raw())) }
+    }
+
+    /// The interface's number, from its descriptor.
+    pub fn number(&self) -> u8 {
+        // SAFETY: An interface has at least one alternate setting, and its `altsetting` is never
+        // changed.
+        unsafe { (*(*self.as_raw()).altsetting).desc.bInterfaceNumber }
+    }
+
+    /// Finds a bulk endpoint towards the host in an alternate setting, by the endpoint's number.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the device has no such alternate setting, or no such endpoint in it.
+    pub fn bulk_in(&self, alternate: u8, number: u8) -> Result<BulkIn> {
+        self.endpoint(alternate, number | BulkIn::DIRECTION, BulkIn::new)
+    }
+
+    /// Finds a bulk endpoint towards the device; see [`Interface::bulk_in`].
+    pub fn bulk_out(&self, alternate: u8, number: u8) -> Result<BulkOut> {
+        self.endpoint(alternate, number | BulkOut::DIRECTION, BulkOut::new)
+    }
+
+    /// Finds an interrupt endpoint towards the host; see [`Interface::bulk_in`].
+    pub fn interrupt_in(&self, alternate: u8, number: u8) -> Result<InterruptIn> {
+        self.endpoint(alternate, number | InterruptIn::DIRECTION, InterruptIn::new)
+    }
+
+    fn endpoint<T>(
+        &self,
+        alternate: u8,
+        address: u8,
+        check: impl FnOnce(Endpoint) -> Option<T>, //
+    ) -> Result<T> {
+        self.endpoints(alternate)
+            .iter()
+            .filter_map(|endpoint| Endpoint::from_descriptor(&endpoint.desc))
+            .find(|endpoint| endpoint.address() == address)
+            .and_then(check)
+            .ok_or(ENOENT)
+    }
+
+    /// The endpoints of an alternate setting; none if the device has no such setting.
+    fn endpoints(&self, alternate: u8) -> &[bindings::usb_host_endpoint] {
+        // SAFETY: The interface is valid; its alternate settings are never changed.
+        let setting =
+            unsafe { bindings::usb_altnum_to_altsetting(self.as_raw(), alternate.into()).as_ref() };
+        match setting {
+            Some(setting) if !setting.endpoint.is_null() => {
+                let count = usize::from(setting.desc.bNumEndpoints);
+                // SAFETY: The USB core parsed so many endpoints, whatever the device claimed, and
+                // they live as long as the interface.
+                unsafe { slice::from_raw_parts(setting.endpoint, count) }
+            }
+            _ => &[],
+        }
+    }
+}
+
+impl Interface<device::Core<'_>> {
+    /// Claims another interface of the device for the same driver, by its number.
+    ///
+    /// The driver's probe is not called for it. It is released when this interface is unbound,
+    /// or its probe fails; and when it is unbound itself, this interface is unbound too.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is no such interface, `EBUSY` if it has a driver already, or if the
+    /// driver has been probed for two interfaces of the device, so that it would not be clear
+    /// whose this one is.
+    pub fn claim(&self, number: u8) -> Result<&Interface> {
+        if driver::probed(self).any(|other| other.as_raw() != self.as_raw()) {
+            return Err(EBUSY);
+        }
+        // SAFETY: The device is valid, and its configuration stays while its lock is held, which
+        // is what `Core` says.
+        let other = unsafe { bindings::usb_ifnum_to_if(self.device().as_raw(), number.into()) };
+        // SAFETY: We hold the device lock; a null interface gives `ENODEV`. The driver is valid:
+        // it is bound to this interface, or about to be. The other interface gets no data, which
+        // is how the driver's callbacks know it.
+        to_result(unsafe {
+            bindings::usb_driver_claim_interface(
+                driver::of(self.as_raw()),
+                other,
+                ptr::null_mut(), //
+            )
+        })?;
+        // SAFETY: `other` was not null, and stays in the configuration for as long as this
+        // interface does.
+        Ok(unsafe { Interface::from_raw(other) })
+    }
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A fixed set of URBs on one endpoint.
+//!
+//! A [`Stream`] owns its URBs and their buffers for its whole life; nothing is allocated while
+//! data flows. An URB is in one of two places: in flight, where the USB core has it, or here,
+//! where whoever holds its [`Transfer`] has it alone. There is at most one such token for each
+//! URB, so its buffer can be lent out as plain slices, and an URB can't be submitted twice.
+//!
+//! ```text
+//!            take()            submit()             the transfer ends
+//!   idle ------------> Transfer -------> in flight -------------------> Transfer, given to
+//!     ^                   |                                             Handler::completed()
+//!     |       drop        |                                                 |
+//!     +-------------------+-------------------------------------------------+
+//! ```
+//!
+//! A receiver submits all of them with [`Stream::start`], and its handler submits each again once
+//! it has read the data. A sender [takes](Stream::take) an idle one when it has something to say;
+//! its handler, or any other context, fills the next.
+//!
+//! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
+
+use crate::{
+    device::Device,
+    endpoint::Pipe,
+    urb::Urb, //
+};
+use core::{
+    marker::PhantomPinned,
+    mem::ManuallyDrop,
+    ptr::NonNull,
+    slice, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            AtomicFlag,
+            Relaxed,
+            Release, //
+        }, //
+    }, //
+};
+
+/// What a [`Stream`] calls when a transfer has ended.
+pub trait Handler: Send + Sync + Sized + 'static {
+    /// A transfer ended, well or not: [`Transfer::result`] says how.
+    ///
+    /// Called in atomic context, possibly with interrupts disabled: it must not sleep, and the
+    /// locks that it takes are [`SpinLockIrq`](kernel::sync::SpinLockIrq)s. Handlers of one
+    /// stream can run on several CPUs at once. It must not stop or drop its own stream, which
+    /// would wait for itself.
+    ///
+    /// A transfer that failed is submitted again at the handler's own risk: a device that fails
+    /// each time would keep it busy for ever. Dropping it and calling [`Stream::start`] later is
+    /// the safe way.
+    fn completed(&self, stream: &Stream<Self>, transfer: Transfer<'_, Self>);
+}
+
+/// A fixed set of URBs on one endpoint, and the handler that is told when they end.
+///
+/// Dropping a stream stops it, and sleeps.
+///
+/// # Invariants
+///
+/// - The `context` of each URB is its own [`Slot`], whose `stream` is this stream; neither moves.
+/// - A slot's `idle` is set if and only if its URB is not in flight and no [`Transfer`] has it.
+#[pin_data(PinnedDrop)]
+pub struct Stream<H: Handler> {
+    slots: KVec<Slot<H>>,
+    is_in: bool,
+    #[pin]
+    handler: H,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+/// An URB's place in the stream.
+struct Slot<H: Handler> {
+    urb: Urb,
+    idle: AtomicFlag,
+    stream: NonNull<Stream<H>>,
+}
+
+// SAFETY: The pointer goes to the stream that owns the slot, which is `Send` if its parts are; a
+// slot moves only together with it.
+unsafe impl<H: Handler> Send for Slot<H> {}
+
+// SAFETY: The pointer is only used to make a `&Stream`, which is `Sync` if its parts are; URB and
+// flag are `Sync`.
+unsafe impl<H: Handler> Sync for Slot<H> {}
+
+impl<H: Handler> Stream<H> {
+    /// Makes a stream of `count` URBs with `size` bytes each, all of them idle. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `count` or `size` is 0, `ENOMEM`.
+    pub fn new<P: Pipe>(
+        device: &Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        handler: impl PinInit<H, Error>,
+    ) -> impl PinInit<Self, Error> {
+        let device = ARef::from(device);
+        try_pin_init!(&this in Self {
+            slots: Self::slots(&device, pipe, count, size, this)?,
+            is_in: pipe.endpoint().is_in(),
+            handler <- handler,
+            _pin: PhantomPinned,
+        })
+    }
+
+    fn slots<P: Pipe>(
+        device: &Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        stream: NonNull<Self>,
+    ) -> Result<KVec<Slot<H>>> {
+        if count == 0 || size == 0 {
+            return Err(EINVAL);
+        }
+        let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            let slot = Slot {
+                urb: Urb::new(device, size)?,
+                idle: AtomicFlag::new(true),
+                stream,
+            };
+            slots.push(slot, GFP_KERNEL)?;
+        }
+        for slot in slots.iter() {
+            let context = core::ptr::from_ref(slot).cast();
+            // SAFETY: The URB was never submitted. `complete` wants the slot as its context, and
+            // the vector has all its slots, so that they stay where they are until they are
+            // dropped, and their URBs with them.
+            unsafe { slot.urb.fill(&pipe.endpoint(), Self::complete, context) };
+        }
+        // INVARIANT: The contexts were set above; no URB was submitted, no token made.
+        Ok(slots)
+    }
+
+    /// The handler.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// Takes an idle URB, if there is one. Callable from any context.
+    pub fn take(&self) -> Option<Transfer<'_, H>> {
+        self.slots
+            .iter()
+            .find(|slot| slot.idle.load(Relaxed) && slot.idle.xchg(false, Acquire))
+            // INVARIANT: The flag was set and is ours now: idle, and nobody else's.
+            .map(|slot| Transfer { stream: self, slot })
+    }
+
+    /// Submits all idle URBs with their whole buffers: what starts a receiver, and what revives
+    /// one whose transfers failed. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// That of the first submission that failed; the URBs from there on stay idle. `EPERM` after
+    /// [`Stream::stop`].
+    pub fn start(&self) -> Result {
+        for slot in self.slots.iter() {
+            if slot.idle.xchg(false, Acquire) {
+                // INVARIANT: The flag was set and is ours now: idle, and nobody else's.
+                let transfer = Transfer { stream: self, slot };
+                transfer.submit(slot.urb.size())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cancels all that is in flight, waits until the handlers have returned, and lets every
+    /// later submission fail with `EPERM`. May be called again. Sleeps.
+    pub fn stop(&self) {
+        // The last first, so that none of them gets its turn because another went; and all of
+        // them before the first wait, so that they are cancelled side by side.
+        for slot in self.slots.iter().rev() {
+            slot.urb.cancel();
+        }
+        for slot in self.slots.iter() {
+            slot.urb.poison();
+        }
+    }
+
+    /// The completion handler of each URB.
+    ///
+    /// # Safety
+    ///
+    /// `urb` is an URB of a `Stream<H>` that just ended.
+    unsafe extern "C" fn complete(urb: *mut bindings::urb) {
+        // SAFETY: The context of an URB of ours is its slot, by the type invariants. Both slot
+        // and stream are there: dropping the stream waits for this function first.
+        let slot = unsafe { &*(*urb).context.cast::<Slot<H>>() };
+        // SAFETY: As above.
+        let stream = unsafe { slot.stream.as_ref() };
+        // INVARIANT: It was in flight until now, so there is no other token.
+        stream.handler.completed(stream, Transfer { stream, slot });
+    }
+}
+
+#[pinned_drop]
+impl<H: Handler> PinnedDrop for Stream<H> {
+    fn drop(self: Pin<&mut Self>) {
+        // Before any field goes: the handlers use all of them.
+        self.stop();
+    }
+}
+
+/// An URB that is not in flight, and its buffer.
+///
+/// Dropping it makes it idle again.
+///
+/// # Invariants
+///
+/// The URB is not in flight, and this is the only `Transfer` that has it.
+pub struct Transfer<'a, H: Handler> {
+    stream: &'a Stream<H>,
+    slot: &'a Slot<H>,
+}
+
+impl<H: Handler> Transfer<'_, H> {
+    /// How the last transfer ended: the number of bytes moved, or why it failed.
+    ///
+    /// `ENOENT`, `ECONNRESET` and `ESHUTDOWN` mean that it was cancelled, because the stream was
+    /// stopped or the device is gone. 0 bytes before the first one.
+    pub fn result(&self) -> Result<usize> {
+        // SAFETY: Not in flight, by the type invariants.
+        unsafe { self.slot.urb.result() }
+    }
+
+    /// The bytes that the device sent in the last transfer, if it ended well. Empty on a stream
+    /// towards the device.
+    pub fn received(&self) -> &[u8] {
+        if !self.stream.is_in {
+            return &[];
+        }
+        let length = self.result().unwrap_or(0);
+        // SAFETY: The buffer has been initialised since it was made, `length` is within it, and
+        // only the holder of this token uses it.
+        unsafe { slice::from_raw_parts(self.slot.urb.buffer(), length) }
+    }
+
+    /// The whole buffer.
+    pub fn buffer(&mut self) -> &mut [u8] {
+        let urb = &self.slot.urb;
+        // SAFETY: The buffer has been initialised since it was made, has `size` bytes, and only
+        // the holder of this token uses it.
+        unsafe { slice::from_raw_parts_mut(urb.buffer(), urb.size()) }
+    }
+
+    /// The size of the buffer in bytes.
+    pub fn capacity(&self) -> usize {
+        self.slot.urb.size()
+    }
+
+    /// Submits the first `length` bytes of the buffer, or room for so many. Does not sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the buffer is smaller, `EPERM` after [`Stream::stop`], or what
+    /// `usb_submit_urb()` says, such as `ENODEV`. The URB is idle again then.
+    pub fn submit(self, length: usize) -> Result {
+        if length > self.capacity() {
+            return Err(EINVAL);
+        }
+        // From the submission on, the URB and its next token belong to the USB core.
+        let this = ManuallyDrop::new(self);
+        // SAFETY: Not in flight by the type invariants, filled when the stream was made; we have
+        // the only token and give it up; `length` was checked.
+        let submitted = unsafe {
+            this.slot.urb.set_length(length);
+            this.slot.urb.submit(bindings::GFP_ATOMIC)
+        };
+        if submitted.is_err() {
+            // The USB core did not take it, so it is still ours.
+            drop(ManuallyDrop::into_inner(this));
+        }
+        submitted
+    }
+}
+
+impl<H: Handler> Drop for Transfer<'_, H> {
+    fn drop(&mut self) {
+        // INVARIANT: Not in flight, and the token ends here. The release hands our accesses to
+        // the buffer over to the next one who takes it.
+        self.slot.idle.store(true, Release);
+    }
+}

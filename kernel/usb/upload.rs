@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Much data to one endpoint, with several transfers in flight.
+//!
+//! A device that gets one block, is asked whether it has it, and only then gets the next, leaves
+//! the bus idle for the time of the round trip. Here the next blocks wait in the host controller
+//! while one is on the wire.
+
+use crate::{
+    device::Device,
+    endpoint::BulkOut,
+    stream::{
+        Handler,
+        Stream,
+        Transfer, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+    time::Delta, //
+};
+use kthread::{
+    Completion,
+    Stop, //
+};
+
+/// How many blocks are in flight.
+const BLOCKS: usize = 4;
+
+/// What the handler tells the thread.
+#[pin_data]
+struct Progress {
+    /// Completed once for each block that has ended.
+    #[pin]
+    ended: Completion,
+    /// Bytes that the device has taken.
+    sent: Atomic<usize>,
+    /// The error of the first block that failed, or 0.
+    errno: Atomic<i32>,
+}
+
+impl Progress {
+    fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            ended <- Completion::new(),
+            sent: Atomic::new(0),
+            errno: Atomic::new(0),
+        })
+    }
+
+    fn sent(&self) -> Result<usize> {
+        match self.errno.load(Relaxed) {
+            0 => Ok(self.sent.load(Relaxed)),
+            errno => Err(Error::from_errno(errno)),
+        }
+    }
+}
+
+impl Handler for Progress {
+    fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
+        match transfer.result() {
+            Ok(moved) => {
+                self.sent.fetch_add(moved, Relaxed);
+            }
+            Err(error) => {
+                // The first is the one that tells what happened.
+                let _ = self.errno.cmpxchg(0, error.to_errno(), Relaxed);
+            }
+        }
+        // The block is idle before the thread looks for one; waking it orders the counts too.
+        drop(transfer);
+        self.ended.complete();
+    }
+}
+
+impl Device {
+    /// Writes all of `data` to a bulk endpoint, in blocks of `block` bytes and a shorter last
+    /// one, several in flight at a time. `progress` is told the number of bytes that have
+    /// arrived, each time it has grown. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `block` is 0; [`Stopped`](kthread::Error::Stopped) as soon as a stop is asked
+    /// for; `ETIMEDOUT` if the device takes longer than `timeout` over a block; else those of
+    /// [`Device::bulk_in`]. All blocks in flight are cancelled then.
+    pub fn upload(
+        &self,
+        stop: &Stop,
+        pipe: BulkOut,
+        data: &[u8],
+        block: usize,
+        timeout: Delta,
+        mut progress: impl FnMut(usize),
+    ) -> kthread::Result {
+        let stream = Stream::new(self, pipe, BLOCKS, block, Progress::new());
+        let stream = KBox::pin_init(stream, GFP_KERNEL)?;
+
+        let mut step = || -> kthread::Result {
+            if !stop.wait_timeout(&stream.handler().ended, timeout)? {
+                return Err(ETIMEDOUT.into());
+            }
+            progress(stream.handler().sent()?);
+            Ok(())
+        };
+
+        for bytes in data.chunks(block) {
+            let mut transfer = loop {
+                stop.check()?;
+                match stream.take() {
+                    Some(transfer) => break transfer,
+                    None => step()?,
+                }
+            };
+            transfer.buffer()[..bytes.len()].copy_from_slice(bytes);
+            transfer.submit(bytes.len())?;
+        }
+        while stream.handler().sent()? < data.len() {
+            step()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One URB and the memory that it moves.
+
+use crate::{
+    device::Device,
+    endpoint::Endpoint,
+    sys, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// What the USB core calls when an URB ends, in atomic context.
+pub(crate) type Complete = unsafe extern "C" fn(*mut bindings::urb);
+
+/// A `struct urb` with a buffer of a fixed size.
+///
+/// The URB owns its buffer (`URB_FREE_BUFFER`), so the memory stays for as long as anybody in the
+/// USB core still holds the URB. Dropping it poisons the URB first: its handler has returned when
+/// the drop returns, and does not run again.
+///
+/// # Invariants
+///
+/// - `raw` is a valid URB of which we own a reference; its fields are changed only by the USB
+///   core while it is in flight, and only through `self` while it is not.
+/// - `transfer_buffer` is an initialised allocation of `size` bytes, or null if `size` is 0.
+pub(crate) struct Urb {
+    raw: NonNull<bindings::urb>,
+    size: usize,
+    device: ARef<Device>,
+}
+
+// SAFETY: An URB is not bound to the thread that made it: it is completed, killed and freed from
+// any. `Device` is `Send` and `Sync`.
+unsafe impl Send for Urb {}
+
+// SAFETY: `&Urb` gives only pointers and calls that the USB core serialises itself (submit, kill,
+// poison); access to fields and buffer is behind unsafe functions with their own rules.
+unsafe impl Sync for Urb {}
+
+impl Urb {
+    /// Allocates an URB with a zeroed buffer of `size` bytes. May sleep.
+    pub(crate) fn new(device: &Device, size: usize) -> Result<Self> {
+        // A transfer's length is an `int` in half of the USB core.
+        if size > i32::MAX as usize {
+            return Err(EINVAL);
+        }
+        // SAFETY: No condition; the result is an URB that is ours, or null.
+        let raw = unsafe { bindings::usb_alloc_urb(0, bindings::GFP_KERNEL) };
+        // INVARIANT: Its buffer is null, as `size` says, until the buffer exists.
+        let mut urb = Self {
+            raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            size: 0,
+            device: device.into(),
+        };
+        if size > 0 {
+            let (buffer, ..) = KVec::from_elem(0u8, size, GFP_KERNEL)?.into_raw_parts();
+            // SAFETY: `raw` is valid, and not in flight. The buffer comes from `kmalloc()`, which
+            // is what `URB_FREE_BUFFER` and DMA ask for, and the URB owns it from here.
+            unsafe {
+                (*raw).transfer_buffer = buffer.cast();
+                (*raw).transfer_flags = bindings::URB_FREE_BUFFER;
+            }
+            // INVARIANT: All of the `size` bytes were written above.
+            urb.size = size;
+        }
+        Ok(urb)
+    }
+
+    /// Says where the URB goes, and what is called when it ends.
+    ///
+    /// # Safety
+    ///
+    /// - The URB is not in flight.
+    /// - `complete` may be called with this URB, whose `context` is the one given here, whenever
+    ///   it is submitted and until it is dropped.
+    #[inline(never)] // The helper is not exported to other modules.
+    pub(crate) unsafe fn fill(
+        &self,
+        endpoint: &Endpoint,
+        complete: Complete,
+        context: *const c_void, //
+    ) {
+        let (raw, dev) = (self.raw.as_ptr(), self.device.as_raw());
+        // SAFETY: `raw` is valid by the type invariants and not in flight by the caller's word;
+        // `dev` is valid because we own a reference.
+        unsafe {
+            (*raw).dev = dev;
+            (*raw).pipe = sys::threadline_usb_pipe(dev, endpoint.pipe_type(), endpoint.address());
+            (*raw).interval = endpoint.interval(self.device.speed());
+            (*raw).complete = Some(complete);
+            (*raw).context = context.cast_mut();
+            (*raw).transfer_buffer_length = self.size as u32;
+        }
+    }
+
+    /// Sets how many bytes of the buffer the next transfer moves, at most.
+    ///
+    /// # Safety
+    ///
+    /// The URB is not in flight, and `length` is not larger than [`Urb::size`].
+    pub(crate) unsafe fn set_length(&self, length: usize) {
+        // SAFETY: The caller's word.
+        unsafe { (*self.raw.as_ptr()).transfer_buffer_length = length as u32 };
+    }
+
+    /// Points a control transfer at its setup packet.
+    ///
+    /// # Safety
+    ///
+    /// The URB is not in flight, and `setup` stays valid for as long as it is.
+    pub(crate) unsafe fn set_setup(&self, setup: *mut bindings::usb_ctrlrequest) {
+        // SAFETY: The caller's word.
+        unsafe { (*self.raw.as_ptr()).setup_packet = setup.cast() };
+    }
+
+    /// Hands the URB to the USB core. Does not sleep with `GFP_ATOMIC`.
+    ///
+    /// # Safety
+    ///
+    /// [`Urb::fill`] was called, the URB is not in flight, and until it ends nobody uses the
+    /// buffer.
+    pub(crate) unsafe fn submit(&self, flags: bindings::gfp_t) -> Result {
+        // SAFETY: By the invariants and the caller's word the URB is complete and idle; the
+        // device outlives the transfer because dropping `self` ends the transfer first.
+        to_result(unsafe { bindings::usb_submit_urb(self.raw.as_ptr(), flags) })
+    }
+
+    /// Cancels the URB and waits until its handler has returned. It can be submitted again.
+    /// Sleeps.
+    pub(crate) fn kill(&self) {
+        // SAFETY: `raw` is valid by the type invariants, in flight or not.
+        unsafe { bindings::usb_kill_urb(self.raw.as_ptr()) };
+    }
+
+    /// Lets every later submission fail, and starts to cancel the URB without waiting for it.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: `raw` is valid by the type invariants, in flight or not, and not freed before
+        // `self` is dropped. An error only says that there was nothing to cancel.
+        unsafe {
+            bindings::usb_block_urb(self.raw.as_ptr());
+            bindings::usb_unlink_urb(self.raw.as_ptr());
+        }
+    }
+
+    /// Like [`Urb::kill`], but every later submission fails. May be called again. Sleeps.
+    pub(crate) fn poison(&self) {
+        // SAFETY: `raw` is valid by the type invariants, in flight or not.
+        unsafe { bindings::usb_poison_urb(self.raw.as_ptr()) };
+    }
+
+    /// The size of the buffer in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The buffer.
+    pub(crate) fn buffer(&self) -> *mut u8 {
+        if self.size == 0 {
+            return ptr::dangling_mut();
+        }
+        // SAFETY: `raw` is valid; the pointer is never changed after [`Urb::new`].
+        unsafe { (*self.raw.as_ptr()).transfer_buffer.cast() }
+    }
+
+    /// How the transfer ended: the number of bytes moved, or the reason why it failed, as listed
+    /// in `Documentation/driver-api/usb/error-codes.rst`.
+    ///
+    /// # Safety
+    ///
+    /// The URB is not in flight.
+    pub(crate) unsafe fn result(&self) -> Result<usize> {
+        // SAFETY: `raw` is valid, and nobody writes to it now by the caller's word.
+        let (status, actual): (c_int, u32) = unsafe {
+            (
+                (*self.raw.as_ptr()).status,
+                (*self.raw.as_ptr()).actual_length,
+            )
+        };
+        to_result(status)?;
+        // A host controller never reports more than it was given; this is for the day it does.
+        Ok((actual as usize).min(self.size))
+    }
+}
+
+impl Drop for Urb {
+    fn drop(&mut self) {
+        self.poison();
+        // SAFETY: The reference is ours by the type invariants, and the URB is not in flight.
+        unsafe { bindings::usb_free_urb(self.raw.as_ptr()) };
+    }
+}
