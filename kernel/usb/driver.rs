@@ -223,7 +223,7 @@ fn release(interfaces: impl Iterator<Item = ARef<Interface>>) {
     }
 }
 
-/// Makes a module of one USB driver.
+/// Makes a module of one USB driver, whose devices can have threads of their own.
 ///
 /// # Examples
 ///
@@ -238,7 +238,35 @@ fn release(interfaces: impl Iterator<Item = ARef<Interface>>) {
 /// ```
 #[macro_export]
 macro_rules! module_usb_driver {
-    ($($f:tt)*) => {
-        ::kernel::module_driver!(<T>, $crate::Adapter<T>, { $($f)* });
+    (type: $type:ty, $($f:tt)*) => {
+        ::kernel::prelude::module! {
+            type: UsbDriverModule,
+            $($f)*
+        }
+
+        #[::kernel::prelude::pin_data]
+        struct UsbDriverModule {
+            // Dropped in this order: no interface is bound any more when the threads are looked
+            // for that somebody has leaked.
+            #[pin]
+            _registration: ::kernel::driver::Registration<$crate::Adapter<$type>>,
+            #[pin]
+            _threads: $crate::__kthread::ModuleScope,
+        }
+
+        impl ::kernel::InPlaceModule for UsbDriverModule {
+            fn init(
+                module: &'static ::kernel::ThisModule,
+            ) -> impl ::pin_init::PinInit<Self, ::kernel::error::Error> {
+                ::kernel::try_pin_init!(Self {
+                    // Made in the other order: a driver is probed while it is being registered.
+                    _threads <- $crate::__kthread::ModuleScope::new(module),
+                    _registration <- ::kernel::driver::Registration::new(
+                        <LocalModule as ::kernel::ModuleMetadata>::NAME,
+                        module,
+                    ),
+                })
+            }
+        }
     };
 }

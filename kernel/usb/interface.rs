@@ -26,6 +26,7 @@ use kernel::{
     device,
     error::to_result,
     prelude::*,
+    str::CString,
     sync::aref::AlwaysRefCounted,
     types::Opaque, //
 };
@@ -165,6 +166,20 @@ impl<Ctx: device::DeviceContext> Interface<Ctx> {
 }
 
 impl Interface<device::Core<'_>> {
+    /// The device's place in words, as `usb_make_path()` makes it: `usb-<bus>-<ports>`.
+    pub fn usb_path(&self) -> Result<CString> {
+        let device = self.device().as_raw();
+        // SAFETY: The device is valid, and so is its bus as long as drivers are bound to it. Both
+        // strings end in a NUL and do not change.
+        let (bus, ports) = unsafe {
+            (
+                CStr::from_char_ptr((*(*device).bus).bus_name),
+                CStr::from_char_ptr((&raw const (*device).devpath).cast()),
+            )
+        };
+        Ok(CString::try_from_fmt(fmt!("usb-{}-{}", bus, ports))?)
+    }
+
     /// Claims another interface of the device for the same driver, by its number.
     ///
     /// The driver's probe is not called for it. It is released when this interface is unbound,

@@ -48,6 +48,9 @@ mod transfer;
 mod upload;
 mod urb;
 
+#[doc(hidden)]
+pub use kthread as __kthread;
+
 pub use control::Request;
 pub use device::Device;
 pub use driver::{

@@ -1,8 +1,89 @@
 // SPDX-License-Identifier: GPL-2.0
-//! stub
+
+//! The core that drivers for USB ADSL modems share.
+//!
+//! Such a modem is a pipe for ATM cells behind two USB endpoints, and a line that comes up if the
+//! modem is treated in the way that its maker alone knows. So there are two sides here:
+//!
+//! - A [`Minidriver`] knows one kind of modem: its ids, its endpoints, how its firmware gets in,
+//!   how its line is started and watched. It is a few hundred lines in a module of its own.
+//! - This core has all the rest: the USB driver, the thread on which a modem is brought up, the
+//!   ATM device with its connections, and the way of packets into cells and back.
+//!
+//! # The life of a modem
+//!
+//! ```text
+//!   hub thread            speedtch/9-1 (init)                       speedtch/9-1 line
+//!   ----------            -------------------                       -----------------
+//!   plugged
+//!     bind
+//!     data published
+//!     spawn ------------> is_alive? ---- yes -----+
+//!                           | no                  |
+//!                         heavy_init              |
+//!                           |<--------------------+
+//!                         select the data interface
+//!                         the ATM device appears
+//!                         atm_start
+//!                         cells flow
+//!                         spawn ------------------------------------> watch
+//!                         ends by itself                                 |
+//!                                                                        |
+//!   unplugged, unbound, or the module goes: in any of these phases       |
+//!     stop and join all threads <----------------------------------------+
+//!     connections released, transfers cancelled
+//!     atm_stop
+//!     the ATM device goes
+//!     the minidriver is dropped
+//! ```
+//!
+//! Nothing that waits for the modem or for user space happens on the hub thread, which serves all
+//! other devices of the machine as well; and all that waits on the other two is given up as soon
+//! as the modem goes. If a modem can't be brought up, the log says why, in one line, and it stays
+//! bound, without an ATM device, until it is unplugged or unbound.
+//!
+//! The order is the same for all modems, and a minidriver can't get it wrong: what a step needs is
+//! given to it and exists nowhere else.
+
+#![warn(missing_docs)]
+
+mod channels;
+mod line;
+mod minidriver;
+mod modem;
+mod traffic;
+
+#[doc(hidden)]
+pub use usb as __usb;
+
+pub use self::{
+    channels::Channels,
+    line::Line,
+    minidriver::{
+        InModule,
+        Minidriver, //
+    },
+    modem::{
+        Adapter,
+        Modem, //
+    }, //
+};
+
 use kernel::prelude::*;
-module! { type: M, name: "usbatm", authors: ["x"], description: "x", license: "GPL", }
-struct M;
-/// x
-#[inline(never)] pub fn hello() -> u32 { wire::hello_wire()+usb::hello_usb() }
-impl kernel::Module for M { fn init(_m: &'static ThisModule) -> Result<Self> { pr_info!("hi {}\n", hello()); Ok(M) } }
+
+module! {
+    type: UsbAtm,
+    name: "usbatm",
+    authors: ["Threadline developers"],
+    description: "Generic USB ATM/DSL I/O",
+    license: "GPL",
+}
+
+/// The module: all that it has is code for others.
+struct UsbAtm;
+
+impl kernel::Module for UsbAtm {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(Self)
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a driver for one kind of modem is asked, and when.
+
+use crate::{
+    channels::Channels,
+    line::Line,
+    modem::{
+        Modem,
+        Selected, //
+    }, //
+};
+use kernel::{
+    device,
+    prelude::*, //
+};
+use kthread::Stop;
+
+/// Says which module a [`Minidriver`] is in; [`module_minidriver!`](crate::module_minidriver)
+/// implements it.
+pub trait InModule {
+    /// The module.
+    type Module: kernel::ModuleMetadata;
+}
+
+/// A driver for one kind of ADSL modem.
+///
+/// A value of the type stands for one modem. Its methods are called in the order in which they
+/// stand here, each when the one before has succeeded, and all but the first on threads of the
+/// modem's own, where they may take their time: every wait goes through the [`Stop`] that they
+/// are given, and ends at once when the modem goes.
+///
+/// An error ends the modem's life as far as it has got, and the log tells in which
+/// [phase](Modem::phase). What has to be undone is undone when the value is dropped, which is the
+/// `unbind` of drivers in C.
+///
+/// # Examples
+///
+/// ```ignore
+/// usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x1234, 0x5678), ())]);
+///
+/// struct MyModem;
+///
+/// impl usbatm::Minidriver for MyModem {
+///     type IdInfo = ();
+///     const NAME: &'static CStr = c"my_modem";
+///     const ID_TABLE: usb::IdTable<()> = &DEVICES;
+///
+///     fn bind(
+///         interface: &usb::Interface<device::Core<'_>>,
+///         _info: Option<&'static ()>,
+///     ) -> Result<(Self, usbatm::Channels)> {
+///         let channels = usbatm::Channels {
+///             interface: interface.number(),
+///             alternate: 0,
+///             rx: interface.bulk_in(0, 1)?,
+///             tx: interface.bulk_out(0, 2)?,
+///             rx_padding: 0,
+///             tx_padding: 0,
+///         };
+///         Ok((Self, channels))
+///     }
+/// }
+///
+/// usbatm::module_minidriver! {
+///     type: MyModem,
+///     name: "my_modem",
+///     authors: ["..."],
+///     description: "...",
+///     license: "GPL",
+/// }
+/// ```
+pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
+    /// What the table knows about each device.
+    type IdInfo: 'static;
+
+    /// The type of the ATM devices, and the beginning of the threads' names.
+    const NAME: &'static CStr;
+
+    /// The devices that the driver is for.
+    const ID_TABLE: usb::IdTable<Self::IdInfo>;
+
+    /// A modem has been plugged in: looks at its descriptors, claims the interfaces that it needs
+    /// besides `interface`, and finds the endpoints that cells travel through.
+    ///
+    /// Runs on the hub thread, so it must not wait for the modem; there are no transfers without a
+    /// [`Stop`] anyway.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if it is no such modem after all; any other is logged by the driver core.
+    fn bind(
+        interface: &usb::Interface<device::Core<'_>>,
+        info: Option<&'static Self::IdInfo>,
+    ) -> Result<(Self, Channels)>;
+
+    /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out.
+    fn is_alive(&self, stop: &Stop, modem: &Modem) -> kthread::Result<bool> {
+        let _ = (stop, modem);
+        Ok(false)
+    }
+
+    /// Brings the modem to life, as long as that takes. Its last steps are to
+    /// [select](Modem::select) the channels, which the result proves, and what the modem wants to
+    /// be told after that.
+    fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected> {
+        modem.select(stop)
+    }
+
+    /// The ATM device is there, but nobody can use it yet: starts the line.
+    fn atm_start(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
+        let _ = (stop, modem, line);
+        Ok(())
+    }
+
+    /// Follows the line, on a thread of its own, until it is stopped; a minidriver that has
+    /// nothing to watch returns.
+    fn watch(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
+        let _ = (stop, modem, line);
+        Ok(())
+    }
+
+    /// The modem goes, its threads and its traffic have ended; the ATM device is about to go.
+    fn atm_stop(&self, line: &Line<'_>) {
+        let _ = line;
+    }
+}
+
+/// Makes a module of a [`Minidriver`].
+///
+/// It takes what `module!` takes; `type` is the minidriver.
+#[macro_export]
+macro_rules! module_minidriver {
+    (type: $type:ty, $($rest:tt)*) => {
+        $crate::__usb::module_usb_driver! {
+            type: $crate::Adapter<$type>,
+            $($rest)*
+        }
+
+        impl $crate::InModule for $type {
+            type Module = crate::LocalModule;
+        }
+    };
+}
