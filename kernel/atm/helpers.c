@@ -1,2 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/module.h>
+/*
+ * Inline functions of the C headers, for the atm crate; bindings.rs declares
+ * them.
+ */
+#include <linux/atmdev.h>
+#include <linux/bits.h>
+#include <linux/skbuff.h>
+
+void rust_helper_atm_set_vcc_flags(struct atm_vcc *vcc, unsigned long mask);
+void rust_helper_atm_set_vcc_flags(struct atm_vcc *vcc, unsigned long mask)
+{
+	unsigned long bit;
+
+	for_each_set_bit(bit, &mask, BITS_PER_LONG)
+		set_bit(bit, &vcc->flags);
+}
+
+void rust_helper_atm_clear_vcc_flags(struct atm_vcc *vcc, unsigned long mask);
+void rust_helper_atm_clear_vcc_flags(struct atm_vcc *vcc, unsigned long mask)
+{
+	unsigned long bit;
+
+	for_each_set_bit(bit, &mask, BITS_PER_LONG)
+		clear_bit(bit, &vcc->flags);
+}
+
+struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length);
+struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length)
+{
+	return dev_alloc_skb(length);
+}
+
+void rust_helper_atm_dev_kfree_skb_any(struct sk_buff *skb);
+void rust_helper_atm_dev_kfree_skb_any(struct sk_buff *skb)
+{
+	dev_kfree_skb_any(skb);
+}
+
+int rust_helper_atm_skb_linearize(struct sk_buff *skb);
+int rust_helper_atm_skb_linearize(struct sk_buff *skb)
+{
+	return skb_linearize(skb);
+}

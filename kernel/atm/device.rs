@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ATM devices and their registration.
+
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::{
+        addr_of,
+        addr_of_mut,
+        NonNull, //
+    },
+};
+
+use kernel::{
+    device,
+    ffi::c_char,
+    prelude::*,
+    str::CString,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+use crate::{
+    bindings,
+    operations::Operations, //
+};
+
+/// What is known about a device's line: `ATM_PHY_SIG_*` in C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Signal {
+    /// There is no carrier.
+    Lost = bindings::ATM_PHY_SIG_LOST as u8,
+    /// Nobody knows yet.
+    Unknown = bindings::ATM_PHY_SIG_UNKNOWN as u8,
+    /// The line is up.
+    Found = bindings::ATM_PHY_SIG_FOUND as u8,
+}
+
+/// Packets counted on one adaptation layer of a device.
+///
+/// The ATM layer can reset its counters, at any moment, by taking away what it
+/// has read; so they are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AalStats {
+    /// Sent.
+    pub tx: i32,
+    /// Not sent because of an error.
+    pub tx_err: i32,
+    /// Received and passed on.
+    pub rx: i32,
+    /// Received with an error.
+    pub rx_err: i32,
+    /// Received well, but there was no memory or no room at the receiver's.
+    pub rx_drop: i32,
+}
+
+/// An ATM device.
+///
+/// Only ever seen by reference, while it is registered or its operations run.
+///
+/// C header: [`include/linux/atmdev.h`](srctree/include/linux/atmdev.h)
+///
+/// # Invariants
+///
+/// The reference is that of a valid `struct atm_dev`.
+#[repr(transparent)]
+pub struct Device(Opaque<bindings::atm_dev>);
+
+// SAFETY: All that can be done with a reference may be done by several threads
+// at once: fields are read and written in one access each, and the function
+// that is called is meant for any thread.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// Looks at a C device.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must point to a valid `struct atm_dev`, which stays valid for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(dev: *mut bindings::atm_dev) -> &'a Self {
+        // SAFETY: `Device` is transparent to an `Opaque`, which is transparent to
+        // the C type; the caller vouches for the rest.
+        unsafe { &*dev.cast() }
+    }
+
+    fn as_ptr(&self) -> *mut bindings::atm_dev {
+        self.0.get()
+    }
+
+    /// The device's number, by which sockets name it; counted from 0.
+    pub fn number(&self) -> i32 {
+        // SAFETY: By the type's invariants; nobody writes this field after the
+        // device was registered.
+        unsafe { (*self.as_ptr()).number }
+    }
+
+    /// Sets how many bits of a cell's VPI and VCI the device looks at: what
+    /// numbers sockets may ask for. None until set.
+    pub fn set_address_bits(&self, vpi: u8, vci: u8) {
+        // CAST: Nobody has more than 127 bits, and the C type is a signed byte.
+        let range = bindings::atm_cirange {
+            vpi_bits: vpi as i8,
+            vci_bits: vci as i8,
+        };
+        // SAFETY: By the type's invariants. Whoever reads this meanwhile, in C,
+        // finds the old range or the new one in each of the two fields.
+        unsafe { addr_of_mut!((*self.as_ptr()).ci_range).write_volatile(range) };
+    }
+
+    /// Sets the link's rate, in cells a second.
+    pub fn set_link_rate(&self, cells: u32) {
+        let cells = i32::try_from(cells).unwrap_or(i32::MAX);
+        // SAFETY: By the type's invariants. Readers in C find the old rate or the
+        // new one.
+        unsafe { addr_of_mut!((*self.as_ptr()).link_rate).write_volatile(cells) };
+    }
+
+    /// Sets the end system identifier, which is the device's hardware address.
+    pub fn set_esi(&self, esi: [u8; bindings::ESI_LEN as usize]) {
+        // SAFETY: By the type's invariants. A reader in C may find a part of each
+        // address, as with the ATM layer's own call that changes it.
+        unsafe { addr_of_mut!((*self.as_ptr()).esi).write_volatile(esi) };
+    }
+
+    /// The end system identifier; zeros if nobody has set it.
+    pub fn esi(&self) -> [u8; bindings::ESI_LEN as usize] {
+        // SAFETY: By the type's invariants; see `set_esi`.
+        unsafe { addr_of!((*self.as_ptr()).esi).read_volatile() }
+    }
+
+    /// What was last said about the line.
+    pub fn signal(&self) -> Signal {
+        // SAFETY: By the type's invariants; it is one byte.
+        match u32::from(unsafe { addr_of!((*self.as_ptr()).signal).read_volatile() }) {
+            bindings::ATM_PHY_SIG_LOST => Signal::Lost,
+            bindings::ATM_PHY_SIG_FOUND => Signal::Found,
+            _ => Signal::Unknown,
+        }
+    }
+
+    /// Says how the line is, to the protocols above, too, if that is news.
+    ///
+    /// Does not sleep.
+    pub fn set_signal(&self, signal: Signal) {
+        // SAFETY: By the type's invariants, and `signal` is one that C knows. The
+        // chain of listeners that is called is an atomic one.
+        unsafe { bindings::atm_dev_signal_change(self.as_ptr(), signal as c_char) };
+    }
+
+    /// What was counted on AAL5.
+    pub fn aal5_stats(&self) -> AalStats {
+        // SAFETY: By the type's invariants; no reference to a counter is made.
+        let stats = unsafe { addr_of_mut!((*self.as_ptr()).stats.aal5) };
+        let read = |counter: *mut i32| {
+            // SAFETY: The counter is part of a valid device, and all others that
+            // use it do so atomically.
+            unsafe { Atomic::from_ptr(counter) }.load(Relaxed)
+        };
+        // SAFETY: The five counters are within the device.
+        let [tx, tx_err, rx, rx_err, rx_drop] = unsafe {
+            [
+                addr_of_mut!((*stats).tx.counter),
+                addr_of_mut!((*stats).tx_err.counter),
+                addr_of_mut!((*stats).rx.counter),
+                addr_of_mut!((*stats).rx_err.counter),
+                addr_of_mut!((*stats).rx_drop.counter),
+            ]
+        };
+        AalStats {
+            tx: read(tx),
+            tx_err: read(tx_err),
+            rx: read(rx),
+            rx_err: read(rx_err),
+            rx_drop: read(rx_drop),
+        }
+    }
+}
+
+/// What a device carries in its `dev_data`, from when its registration is
+/// complete until its last reference is gone.
+pub(crate) struct Private<T> {
+    /// Whether the device is registered, so that its driver wants to be called.
+    registered: Atomic<bool>,
+    /// What `type` of the device points to.
+    name: CString,
+    data: Arc<T>,
+}
+
+impl<T> Private<T> {
+    /// Finds what belongs to `dev`; [`None`] while it is being registered.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must point to a valid device that was registered by a
+    /// [`Registration<T>`], and that stays referenced for `'a`.
+    pub(crate) unsafe fn of<'a>(dev: *mut bindings::atm_dev) -> Option<&'a Self> {
+        // SAFETY: The caller vouches for `dev`, and everybody who uses this field
+        // of such a device does so atomically.
+        let data = unsafe { Atomic::from_ptr(addr_of_mut!((*dev).dev_data)) };
+        // SAFETY: If it is not null, it is what `publish` put there, which is
+        // freed with the last reference. ACQUIRE: Pairs with that in `publish`.
+        unsafe { data.load(Acquire).cast::<Self>().as_ref() }
+    }
+
+    /// As [`of`](Self::of), but [`None`] also after the device was deregistered.
+    ///
+    /// # Safety
+    ///
+    /// As for [`of`](Self::of).
+    pub(crate) unsafe fn of_registered<'a>(dev: *mut bindings::atm_dev) -> Option<&'a Self> {
+        // SAFETY: The caller promises what `of` wants.
+        let this = unsafe { Self::of(dev) }?;
+        this.registered.load(Relaxed).then_some(this)
+    }
+
+    /// The driver's own data.
+    pub(crate) fn data(&self) -> &Arc<T> {
+        &self.data
+    }
+
+    /// Hands `this` over to the device: from now on, callbacks find it.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be registered by a [`Registration<T>`], which did not call this
+    /// before.
+    unsafe fn publish(this: KBox<Self>, dev: *mut bindings::atm_dev) {
+        // SAFETY: The caller vouches for `dev`, and everybody who uses this field
+        // of such a device does so atomically.
+        let data = unsafe { Atomic::from_ptr(addr_of_mut!((*dev).dev_data)) };
+        // RELEASE: Whoever finds the pointer must find what it points to, too.
+        data.store(KBox::into_raw(this).cast(), Release);
+    }
+
+    /// Takes back what [`publish`](Self::publish) handed over.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must have been registered by a [`Registration<T>`], and its last
+    /// reference must be gone.
+    pub(crate) unsafe fn take(dev: *mut bindings::atm_dev) -> Option<KBox<Self>> {
+        // SAFETY: The caller vouches for `dev`, which nobody else uses any more.
+        let data = unsafe { core::mem::replace(&mut (*dev).dev_data, core::ptr::null_mut()) };
+        if data.is_null() {
+            return None;
+        }
+        // SAFETY: It is what `publish` made of a box, and it is taken once.
+        Some(unsafe { KBox::from_raw(data.cast()) })
+    }
+}
+
+/// A registered ATM device; dropping it takes the device away.
+///
+/// # Invariants
+///
+/// `dev` is a device that `atm_dev_register` returned and that was not yet
+/// deregistered, with [`Operations::TABLE`] as its operations, and with a
+/// [`Private<T>`] published.
+pub struct Registration<T: Operations> {
+    dev: NonNull<bindings::atm_dev>,
+    _data: PhantomData<Arc<T>>,
+}
+
+// SAFETY: A device may be deregistered by any thread; the data is `Send` and
+// `Sync`, as `Operations` asks for.
+unsafe impl<T: Operations> Send for Registration<T> {}
+// SAFETY: A shared reference gives access to a `Device` only, which is `Sync`.
+unsafe impl<T: Operations> Sync for Registration<T> {}
+
+impl<T: Operations> Registration<T> {
+    /// Registers a device of the type `name`, with the next number that is free,
+    /// as a child of `parent`.
+    ///
+    /// The device can be seen as soon as it is registered, but none of its
+    /// operations is called before `set_up` has returned, so this is the place
+    /// to set its link rate and the like. If it fails, the device is gone again.
+    ///
+    /// Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`] where the ATM layer says no, for it does not say why; what
+    /// `set_up` returned, otherwise.
+    pub fn new(
+        name: &CStr,
+        parent: &device::Device,
+        data: Arc<T>,
+        set_up: impl FnOnce(&Device) -> Result,
+    ) -> Result<Self> {
+        let private = KBox::new(
+            Private {
+                registered: Atomic::new(true),
+                name: name.try_into()?,
+                data,
+            },
+            GFP_KERNEL,
+        )?;
+        let (name, ops) = (private.name.as_char_ptr(), T::TABLE.as_raw());
+        // CAST: `device::Device` is transparent to a `struct device`.
+        let parent = core::ptr::from_ref(parent).cast_mut().cast();
+        // SAFETY: `name` belongs to what is published below, which lives as long
+        // as the device; the operations are static, and part of the module that
+        // they name as their owner; `parent` is valid, and the device takes a
+        // reference to it.
+        let dev =
+            unsafe { bindings::atm_dev_register(name, parent, ops, -1, core::ptr::null_mut()) };
+        let dev = NonNull::new(dev).ok_or(ENOMEM)?;
+
+        // SAFETY: The device is registered, by us.
+        let set_up = set_up(unsafe { Device::from_raw(dev.as_ptr()) });
+        private.registered.store(set_up.is_ok(), Relaxed);
+        // SAFETY: The device is registered, by us, and this is the only call.
+        unsafe { Private::publish(private, dev.as_ptr()) };
+        // INVARIANT: Registered and published above.
+        let this = Self {
+            dev,
+            _data: PhantomData,
+        };
+        set_up.map(|()| this)
+    }
+}
+
+impl<T: Operations> Deref for Registration<T> {
+    type Target = Device;
+
+    fn deref(&self) -> &Device {
+        // SAFETY: By the type's invariants, the device is registered, which keeps
+        // it alive as long as `self` is.
+        unsafe { Device::from_raw(self.dev.as_ptr()) }
+    }
+}
+
+impl<T: Operations> Drop for Registration<T> {
+    /// Takes the device away, and asks all its VCCs to close. They do so when
+    /// their owners will; until then they keep the device's memory, the data,
+    /// and the module that the operations are in.
+    ///
+    /// Sleeps. Reads of the device's file in `/proc` have ended when it returns.
+    fn drop(&mut self) {
+        let dev = self.dev.as_ptr();
+        // SAFETY: By the type's invariants, the device is ours and alive.
+        if let Some(private) = unsafe { Private::<T>::of(dev) } {
+            private.registered.store(false, Relaxed);
+        }
+        // SAFETY: By the type's invariants, this was not done before.
+        unsafe { bindings::atm_dev_deregister(dev) };
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets on their way out.
+
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
+
+use kernel::{
+    bindings::sk_buff,
+    error::to_result,
+    pr_warn_once,
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    bindings,
+    skb::{
+        impl_packet,
+        Tagged, //
+    },
+    vcc::Vcc, //
+};
+
+/// A packet that somebody wants to send on a [`Vcc`].
+///
+/// Dropping it gives it back to the sender, who then has room for another one in
+/// its send buffer; so drop it as soon as its last byte is in a cell. The bytes,
+/// all in one piece, are what it derefs to.
+///
+/// It may be dropped with interrupts on only; and before its VCC
+/// [closes](crate::Operations::close). One that is dropped later is freed, but the
+/// socket that waits for it never is.
+///
+/// C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+pub struct OutgoingSkb(Tagged);
+
+impl_packet!(OutgoingSkb);
+
+impl OutgoingSkb {
+    /// Takes over a packet from the ATM layer, and sees to it that it is in one
+    /// piece.
+    ///
+    /// # Errors
+    ///
+    /// There may be no memory for that. The packet is given back.
+    ///
+    /// # Safety
+    ///
+    /// `skb` must be valid and the caller's, who gives it up; it must have been
+    /// sent on `vcc`.
+    pub(crate) unsafe fn new(skb: NonNull<sk_buff>, vcc: Arc<Vcc>) -> Result<Self> {
+        // SAFETY: The caller gives it up.
+        let this = Self(unsafe { Tagged::new(skb, vcc) });
+        // SAFETY: The packet is ours.
+        to_result(unsafe { bindings::skb_linearize(skb.as_ptr()) })?;
+        Ok(this)
+    }
+
+    /// The VCC that the packet was sent on.
+    pub fn vcc(&self) -> &Vcc {
+        self.0.vcc()
+    }
+
+    /// Counts the packet as sent, and gives it back. As with a drop, interrupts
+    /// must be on.
+    pub fn sent(self) {
+        self.vcc().count_tx();
+    }
+
+    /// Counts the packet as one that could not be sent, and gives it back. As
+    /// with a drop, interrupts must be on.
+    pub fn failed(self) {
+        self.vcc().count_tx_error();
+    }
+}
+
+impl Deref for OutgoingSkb {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+impl Drop for OutgoingSkb {
+    fn drop(&mut self) {
+        // SAFETY: Nobody can use it after this.
+        let (skb, vcc) = unsafe { self.0.untag() };
+        // SAFETY: The packet is ours to give, and was sent on this VCC.
+        if unsafe { vcc.pop(skb) }.is_err() {
+            pr_warn_once!("a packet outlived its connection, whose memory is lost\n");
+            // SAFETY: The packet is ours still. Any context is fine.
+            unsafe { bindings::dev_kfree_skb_any(skb.as_ptr()) };
+        }
+    }
+}
