@@ -9,8 +9,7 @@
 use crate::{
     error::{
         Error,
-        Result,
-        Stopped, //
+        Result, //
     },
     life::{
         Life,
@@ -43,8 +42,8 @@ enum Slot<F, T> {
     Running,
     /// The result is here, for the first who takes it.
     Ended(Result<T>),
-    /// The result is with the owner.
-    Taken,
+    /// The result is with the owner. What is left is why there was no value, if so.
+    Taken(Option<Error>),
 }
 
 // What is in a slot is moved in and out, and never pinned where it lies.
@@ -77,7 +76,7 @@ pub(crate) trait Joinable<T>: Member {
     /// Takes the result, if it is there and has not been taken.
     fn take(&self) -> Option<Result<T>>;
 
-    /// Why the thread ended without a value, if it did and nobody has taken that yet.
+    /// Why the thread ended without a value, if it did. To be called when it has ended.
     fn failure(&self) -> Option<Error>;
 }
 
@@ -145,11 +144,8 @@ where
     /// Takes back a closure that never ran.
     fn settle(&self) -> Option<F> {
         let mut slot = self.hold.lock();
-        match mem::replace(&mut *slot, Slot::Taken) {
-            Slot::Waiting(body) => {
-                *slot = Slot::Ended(Err(Stopped::new().into()));
-                Some(body)
-            }
+        match mem::replace(&mut *slot, Slot::Ended(Err(Error::Stopped))) {
+            Slot::Waiting(body) => Some(body),
             other => {
                 *slot = other;
                 None
@@ -189,8 +185,11 @@ where
 {
     fn take(&self) -> Option<Result<T>> {
         let mut slot = self.hold.lock();
-        match mem::replace(&mut *slot, Slot::Taken) {
-            Slot::Ended(result) => Some(result),
+        match mem::replace(&mut *slot, Slot::Taken(None)) {
+            Slot::Ended(result) => {
+                *slot = Slot::Taken(result.as_ref().err().copied());
+                Some(result)
+            }
             other => {
                 *slot = other;
                 None
@@ -200,7 +199,9 @@ where
 
     fn failure(&self) -> Option<Error> {
         match &*self.hold.lock() {
-            Slot::Ended(Err(error)) => Some(*error),
+            Slot::Ended(Err(error)) | Slot::Taken(Some(error)) => Some(*error),
+            // Asked to stop before it ran, and not yet cleaned up.
+            Slot::Waiting(_) => Some(Error::Stopped),
             _ => None,
         }
     }

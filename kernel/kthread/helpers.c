@@ -56,6 +56,13 @@ bool threadline_sleep_until(s64 ns)
 					 HRTIMER_MODE_ABS);
 }
 
+/* @comm has room for TASK_COMM_LEN bytes. */
+void threadline_comm(struct task_struct *task, char *comm);
+void threadline_comm(struct task_struct *task, char *comm)
+{
+	strscpy_pad(comm, task->comm, TASK_COMM_LEN);
+}
+
 /* reinit_completion() that may run beside complete() and waiters. */
 void threadline_reinit_completion(struct completion *x);
 void threadline_reinit_completion(struct completion *x)

@@ -12,11 +12,13 @@ mod completion;
 mod error;
 mod life;
 mod net;
+mod published;
 mod scope;
 mod stop;
 mod sys;
 mod task;
 mod thread;
+mod ticker;
 
 pub use self::{
     builder::Builder,
@@ -26,6 +28,7 @@ pub use self::{
         Result,
         Stopped, //
     },
+    published::Published,
     scope::{
         ModuleScope,
         Scope, //
@@ -34,5 +37,10 @@ pub use self::{
     thread::{
         Outcome,
         Thread, //
+    },
+    ticker::{
+        Schedule,
+        Tick,
+        Ticker, //
     }, //
 };

@@ -4,7 +4,7 @@
 //!
 //! A thread passes three milestones, each at most once, in this order and never back:
 //!
-//! 1. *ready*: its body has said so, or has ended;
+//! 1. *ready*: its body has said so, or has ended without a word;
 //! 2. *ended*: its body has returned, and none of its code will run any more, but for the way
 //!    out of the library's own thread function;
 //! 3. *gone*: the task has left all code that a module could take away.
@@ -63,6 +63,7 @@ pub(crate) struct OwnEnd;
 pub(crate) struct Life<W> {
     asked: AtomicFlag,
     claimed: AtomicFlag,
+    ready: AtomicFlag,
     ended: AtomicFlag,
     #[pin]
     world: W,
@@ -73,6 +74,7 @@ impl<W: World> Life<W> {
         pin_init::pin_init!(Self {
             asked: AtomicFlag::new(false),
             claimed: AtomicFlag::new(false),
+            ready: AtomicFlag::new(false),
             ended: AtomicFlag::new(false),
             world <- world,
         }? E)
@@ -100,8 +102,14 @@ impl<W: World> Life<W> {
         self.ended.load(Acquire)
     }
 
+    /// Whether the body has said that it is ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Acquire)
+    }
+
     /// The body is ready for its owner.
     pub(crate) fn ready(&self) {
+        self.ready.store(true, Release);
         self.world.announce(Milestone::Ready);
     }
 

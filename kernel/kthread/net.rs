@@ -171,6 +171,13 @@ impl Net {
         }
     }
 
+    /// How many threads of the scopes in question are not gone.
+    #[inline(never)]
+    pub(crate) fn count(&self, which: impl Fn(ScopeId) -> bool) -> usize {
+        let threads = self.threads.lock();
+        threads.entries.iter().filter(|e| which(e.scope)).count()
+    }
+
     /// Asks all threads of a scope to stop. Does not wait for them.
     #[inline(never)]
     pub(crate) fn ask_scope(&self, scope: ScopeId) {

@@ -60,6 +60,12 @@ impl Scope {
         self.net.ask_scope(self.id);
     }
 
+    /// How many of its threads are not gone yet. A thread that has ended counts until somebody
+    /// has waited for it.
+    pub fn live(&self) -> usize {
+        self.net.count(|scope| scope == self.id)
+    }
+
     /// Stops and joins all threads of this scope. New ones may be started after that.
     ///
     /// Asks all of them before it waits for the first.
@@ -127,6 +133,11 @@ impl ModuleScope {
             module,
             _pin: PhantomPinned,
         })
+    }
+
+    /// How many threads of the whole module are not gone yet, whatever scope they belong to.
+    pub fn live_in_module(&self) -> usize {
+        self.scope.net.count(|_| true)
     }
 
     fn scope_at(module: &'static ThisModule, place: *const Self) -> Result<Scope> {

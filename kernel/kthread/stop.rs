@@ -122,9 +122,9 @@ impl Stop {
         Ok(())
     }
 
-    /// Waits as [`Self::wait`] does, for the given time at most; `false` if that has passed.
+    /// Waits as [`Self::wait`] does, but gives up after the given time: `false` then.
     ///
-    /// The time is counted in the kernel's timer ticks, rounded up.
+    /// That may take a few of the kernel's timer ticks longer, and is never shorter.
     #[inline(never)]
     pub fn wait_timeout(
         &self,
@@ -137,6 +137,8 @@ impl Stop {
             let left = Delta::from_nanos(deadline.saturating_sub(now()).max(0));
             let ticks = msecs_to_jiffies(left.as_millis_ceil().try_into().unwrap_or(u32::MAX));
             match completion.wait_interruptible_timeout(ticks) {
+                // Counted from the last timer tick: that may be early by a part of one.
+                0 if now() < deadline => (),
                 0 => return Ok(false),
                 1.. => return Ok(true),
                 _ => self.broken()?,

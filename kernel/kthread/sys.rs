@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Declarations of `helpers.c`, for the inline functions of C headers. A module is an untyped
-//! address here: it only passes through.
+//! Declarations of `helpers.c`, for the inline functions of C headers. Modules
+//! and tasks are untyped addresses here: they only pass through.
 
 use kernel::{
     bindings,
@@ -15,5 +15,6 @@ extern "C" {
     pub(crate) fn threadline_allow_interrupt();
     pub(crate) fn threadline_discard_signals();
     pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
+    pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
 }

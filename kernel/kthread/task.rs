@@ -28,6 +28,9 @@ use kernel::{
 /// The function that a new task runs.
 pub(crate) type Entry = unsafe extern "C" fn(*mut kernel::ffi::c_void) -> kernel::ffi::c_int;
 
+/// The size of a task's name in the kernel, `TASK_COMM_LEN`.
+pub(crate) const COMM_LEN: usize = 16;
+
 /// One kernel thread.
 ///
 /// # Invariants
@@ -106,6 +109,17 @@ impl Kthread {
     /// The number by which `ps` knows the thread.
     pub(crate) fn pid(&self) -> i32 {
         self.task().map_or(0, Task::pid)
+    }
+
+    /// The first 15 bytes of the thread's name, NUL-terminated.
+    #[inline(never)]
+    pub(crate) fn comm(&self) -> [u8; COMM_LEN] {
+        let mut comm = [0; COMM_LEN];
+        if let Some(task) = self.as_raw() {
+            // SAFETY: The `ARef` keeps the task valid, and `comm` has room for a whole name.
+            unsafe { sys::threadline_comm(task.cast(), comm.as_mut_ptr()) };
+        }
+        comm
     }
 
     /// Gives the task the given policy.

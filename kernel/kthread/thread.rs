@@ -9,7 +9,10 @@ use crate::{
         Result, //
     },
     life::OwnEnd,
-    task::Kthread, //
+    task::{
+        Kthread,
+        COMM_LEN, //
+    }, //
 };
 use kernel::sync::Arc;
 
@@ -100,15 +103,21 @@ impl<T: Send + 'static> Thread<T> {
     /// the thread is not affected.
     pub fn wait_ready(&self) -> Result {
         self.kthread().wait_ready()?;
-        if !self.is_finished() {
+        if self.block.life().is_ready() {
             return Ok(());
         }
+        // It has ended without a word: that is all right if it left a value.
         self.block.failure().map_or(Ok(()), Err)
     }
 
     /// The thread's process number, as `ps` shows it.
     pub fn pid(&self) -> i32 {
         self.kthread().pid()
+    }
+
+    /// The thread's name, as `ps` shows it: the first 15 bytes at most, then NULs.
+    pub fn comm(&self) -> [u8; COMM_LEN] {
+        self.kthread().comm()
     }
 
     /// Lets the thread run on without a handle, until its body returns or its scope ends.

@@ -1,12 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0
-//! In-kernel tests of the kthread library.
+
+//! Tests of the `kthread` library, run inside the kernel when this module is loaded.
+//!
+//! Each case prints `kthread_test: case NAME` when it begins, and then `kthread_test: ok NAME` or
+//! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. `case=N` runs the case
+//! of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
+//!
+//! The verdict on `leaked_scope_is_joined_by_module` comes when the module is removed.
+//!
+//! No case depends on how fast the machine is. A case that waits for ever has found a bug: what
+//! should break that wait did not.
+
+mod bench;
+mod ending;
+mod safety;
+mod starting;
+mod stopping;
+mod ticking;
+
+use bench::{
+    Bench,
+    Case, //
+};
 use kernel::prelude::*;
-use kthread::{Builder, ModuleScope, Outcome, Stop};
-module! { type: Tests, name: "kthread_test", authors: ["Threadline"], description: "x", license: "GPL", }
+use kthread::ModuleScope;
+
+module! {
+    type: Tests,
+    name: "kthread_test",
+    authors: ["The Threadline authors"],
+    description: "Tests of the kthread library",
+    license: "GPL",
+    params: {
+        case: i32 {
+            default: -1,
+            description: "Number of the only case to run (default: all)",
+        },
+    },
+}
+
+/// Lists the cases for [`CASES`] and for `modinfo`.
+macro_rules! cases {
+    ($($room:ident :: $name:ident,)*) => {
+        const CASES: &[Case] = &[$(Case { name: stringify!($name), run: $room::$name },)*];
+
+        const NAMES: &[u8] = concat!($("case=", stringify!($name), "\0"),*).as_bytes();
+
+        #[link_section = ".modinfo"]
+        #[used]
+        static MODINFO: [u8; NAMES.len()] = {
+            let mut bytes = [0; NAMES.len()];
+            let mut i = 0;
+            while i < bytes.len() {
+                bytes[i] = NAMES[i];
+                i += 1;
+            }
+            bytes
+        };
+    };
+}
+
+cases! {
+    ending::ends_by_itself,
+    ending::result_reaches_owner_once,
+    ending::result_is_dropped_with_its_thread,
+    ending::error_reaches_owner,
+    ending::body_joins_another_thread,
+    starting::formatted_name,
+    starting::startup_awaited,
+    starting::startup_without_a_word,
+    starting::startup_failure_reaches_spawner,
+    starting::failure_after_startup_is_none_of_startup,
+    starting::startup_stopped,
+    starting::spawn_fails_in_a_stopped_thread,
+    stopping::stop_while_sleeping,
+    stopping::stop_while_waiting_for_completion,
+    stopping::stop_while_waiting_with_timeout,
+    stopping::timeout_and_completion_are_told_apart,
+    stopping::stop_is_sticky,
+    stopping::stop_before_first_run,
+    stopping::stop_after_end,
+    stopping::stop_twice,
+    stopping::stop_from_two_threads,
+    stopping::stop_many_costs_the_slowest,
+    stopping::killable_wait_is_broken,
+    stopping::firmware_wait_is_broken,
+    stopping::spurious_wakeup_ends_no_wait,
+    safety::drop_stops_and_joins,
+    safety::leaked_handle_is_joined_by_scope,
+    safety::left_thread_is_joined_by_scope,
+    safety::left_thread_is_swept_up,
+    safety::self_stop_is_caught,
+    safety::own_scope_dropped_by_its_thread,
+    safety::closure_that_owns_its_scope,
+    safety::scope_needs_its_module,
+    ticking::ticker_does_not_drift,
+    ticking::missed_ticks_are_counted,
+    ticking::ticker_ticks,
+    ticking::stop_while_ticking,
+    ticking::published_values_are_whole,
+    safety::no_thread_left,
+    safety::leaked_scope_is_joined_by_module,
+}
+
+/// The module: it has no life but its tests.
 #[pin_data]
-struct Tests { #[pin] threads: ModuleScope }
-impl kernel::InPlaceModule for Tests { fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-  try_pin_init!(Self { threads <- ModuleScope::new(module), _: {
-    let t = Builder::new(fmt!("ktest/{}", 1)).spawn(&threads, |_stop: &Stop| Ok(42))?;
-    let o = t.join() == Outcome::Ended(42); pr_info!("{}\n", o);
-  } }) } }
+struct Tests {
+    #[pin]
+    threads: ModuleScope,
+    // Dropped after the above.
+    _witness: bench::Witness,
+}
+
+impl kernel::InPlaceModule for Tests {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // In first, so that it is out last also where this fails half-way.
+            _witness: bench::Witness,
+            threads <- ModuleScope::new(module),
+            _: {
+                let bench = Bench { module, threads: &threads };
+                bench::run(CASES, module_parameters::case.value(), &bench)?
+            },
+        })
+    }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What safe code may do to threads, and must not get away with.
+
+use crate::bench::{
+    self,
+    claim,
+    event,
+    Bench,
+    Count,
+    Passed,
+    Reason,
+    Verdict, //
+};
+use core::mem;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::Full,
+        Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+use kthread::{
+    Builder,
+    ModuleScope,
+    Outcome,
+    Scope,
+    Stop,
+    Thread, //
+};
+
+/// A thread that is up, and counts its own end, which is a stop.
+fn counted(scope: &Scope, ends: &Count) -> Result<Thread<()>> {
+    let ends = ends.clone();
+    Builder::new(fmt!("counted")).spawn_ready(scope, move |stop: &Stop| {
+        stop.ready();
+        while stop.sleep(Delta::from_secs(3600)).is_ok() {}
+        // Whoever does not wait for the thread is likely not to see the count.
+        fsleep(Delta::from_millis(5));
+        Ok(ends.up())
+    })
+}
+
+pub(crate) fn drop_stops_and_joins(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let ends = Count::new()?;
+    drop(counted(&scope, &ends)?);
+    claim!(ends.get() == 1);
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn leaked_handle_is_joined_by_scope(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let ends = Count::new()?;
+    for _ in 0..3 {
+        mem::forget(counted(&scope, &ends)?);
+    }
+    drop(scope);
+    claim!(ends.get() == 3);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn left_thread_is_joined_by_scope(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let ends = Count::new()?;
+    counted(&scope, &ends)?.leave();
+    claim!(ends.get() == 0);
+    drop(scope);
+    claim!(ends.get() == 1);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn left_thread_is_swept_up(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let drops = Count::new()?;
+    for _ in 0..20 {
+        let done = event()?;
+        let held = drops.on_drop();
+        Builder::new(fmt!("left"))
+            .spawn(&scope, {
+                let done = done.clone();
+                move |_: &Stop| {
+                    done.complete();
+                    Ok(held)
+                }
+            })?
+            .leave();
+        wait_for_end(&scope, &done)?;
+    }
+    // Each but the last was cleaned up, its unclaimed result too, when the next one was started.
+    claim!(scope.live() < 20);
+    drop(scope);
+    claim!(drops.get() == 20);
+    Ok(Passed::Now)
+}
+
+/// Waits, by a thread that is joined, for a completion.
+fn wait_for_end(
+    scope: &Scope,
+    done: &Arc<kthread::Completion>,
+) -> core::result::Result<(), Reason> {
+    let done = done.clone();
+    let waiter =
+        Builder::new(fmt!("waiter")).spawn(scope, move |stop: &Stop| Ok(stop.wait(&done)?))?;
+    claim!(waiter.join() == Outcome::Ended(()));
+    Ok(())
+}
+
+pub(crate) fn self_stop_is_caught(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let mailbox = Arc::pin_init(new_mutex!(None::<Thread<bool>>), GFP_KERNEL)?;
+    let (go, done) = (event()?, event()?);
+    let held = Count::new()?;
+    let thread = Builder::new(fmt!("self")).spawn(&scope, {
+        let (mailbox, go, done) = (mailbox.clone(), go.clone(), done.clone());
+        let held = held.clone();
+        move |stop: &Stop| {
+            stop.wait(&go)?;
+            let own = mailbox.lock().take();
+            if let Some(own) = own {
+                let joined = own.join() == Outcome::Itself;
+                let untouched = !stop.is_stopped();
+                let stopped = own.stop() == Outcome::Itself;
+                if joined && untouched && stopped && stop.is_stopped() {
+                    held.up();
+                }
+                // Dropped here: by the thread itself.
+            }
+            done.complete_all();
+            Ok(true)
+        }
+    })?;
+    *mailbox.lock() = Some(thread);
+    go.complete_all();
+
+    wait_for_end(&scope, &done)?;
+    claim!(held.get() == 1);
+    drop(scope);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn own_scope_dropped_by_its_thread(bench: &Bench<'_>) -> Verdict {
+    let outer = bench.scope()?;
+    let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
+    let (go, done) = (event()?, event()?);
+    let ends = Count::new()?;
+    mem::forget(counted(&scope, &ends)?);
+
+    let verdict = Count::new()?;
+    let thread = Builder::new(fmt!("owner")).spawn(&scope, {
+        let (scope, go, done) = (scope.clone(), go.clone(), done.clone());
+        let (ends, verdict) = (ends.clone(), verdict.clone());
+        move |stop: &Stop| {
+            stop.wait(&go)?;
+            // The last reference. The other thread of the scope is waited for; this one can't be.
+            drop(scope);
+            if ends.get() == 1 && stop.is_stopped() {
+                verdict.up();
+            }
+            done.complete_all();
+            Ok(())
+        }
+    })?;
+    thread.leave();
+    drop(scope);
+    go.complete_all();
+
+    wait_for_end(&outer, &done)?;
+    claim!(verdict.get() == 1);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn closure_that_owns_its_scope(bench: &Bench<'_>) -> Verdict {
+    let drops = Count::new()?;
+    for round in 1..=200 {
+        let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
+        let (own, held) = (scope.clone(), drops.on_drop());
+        let thread = Builder::new(fmt!("owner")).spawn(&scope, move |_: &Stop| {
+            // Dropped by the thread, or where the thread never ran, by those who wait for it.
+            drop((own, held));
+            Ok(())
+        })?;
+        drop(scope);
+        if round % 2 == 0 {
+            fsleep(Delta::from_micros(200));
+        }
+        thread.stop();
+        claim!(drops.get() == round);
+    }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn scope_needs_its_module(bench: &Bench<'_>) -> Verdict {
+    // Elsewhere than in the module's memory it could be leaked.
+    let misplaced = KBox::pin_init(ModuleScope::new(bench.module), GFP_KERNEL);
+    claim!(misplaced.err() == Some(EINVAL));
+    Ok(Passed::Now)
+}
+
+pub(crate) fn no_thread_left(bench: &Bench<'_>) -> Verdict {
+    // One that dropped its own scope may still be there, but can't be once it was swept up.
+    bench.threads.stop();
+    let scope = bench.scope()?;
+    while bench.threads.live_in_module() > 0 {
+        let sweeper = Builder::new(fmt!("sweeper")).spawn(&scope, |_: &Stop| Ok(()))?;
+        sweeper.join();
+    }
+    Ok(Passed::Now)
+}
+
+/// See [`bench::Witness`] for the other half.
+pub(crate) fn leaked_scope_is_joined_by_module(bench: &Bench<'_>) -> Verdict {
+    for _ in 0..3 {
+        let scope = bench.scope()?;
+        let thread = Builder::new(fmt!("leaked")).spawn_ready(&scope, |stop: &Stop| {
+            bench::LEAKED.fetch_add(1, Full);
+            stop.ready();
+            while stop.sleep(Delta::from_secs(3600)).is_ok() {}
+            fsleep(Delta::from_millis(20));
+            bench::LEAKED.fetch_add(-1, Full);
+            Ok(())
+        })?;
+        mem::forget(thread);
+        mem::forget(scope);
+    }
+    Ok(Passed::IfNoneOutlives)
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Threads that are stopped, wherever they are.
+
+use crate::bench::{
+    claim,
+    event,
+    Bench,
+    Count,
+    Passed,
+    Verdict, //
+};
+use kernel::{
+    device::Bound,
+    faux,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc,
+        SetOnce, //
+    },
+    task::Task,
+    time::{
+        delay::fsleep,
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
+use kthread::{
+    Builder,
+    Error,
+    Outcome,
+    Scope,
+    Stop,
+    Thread, //
+};
+
+const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+
+/// A thread that is up, and sleeps until it is stopped.
+fn sleeper(scope: &Scope) -> Result<Thread<()>> {
+    Builder::new(fmt!("sleeper")).spawn_ready(scope, |stop: &Stop| {
+        stop.ready();
+        Ok(stop.sleep(FOR_EVER)?)
+    })
+}
+
+pub(crate) fn stop_while_sleeping(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for _ in 0..50 {
+        claim!(sleeper(&scope)?.stop() == Outcome::Stopped);
+    }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_while_waiting_for_completion(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = event()?;
+    let thread = Builder::new(fmt!("waiter")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        Ok(stop.wait(&never)?)
+    })?;
+    claim!(thread.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_while_waiting_with_timeout(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = event()?;
+    let thread = Builder::new(fmt!("waiter")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        Ok(stop.wait_timeout(&never, FOR_EVER)?)
+    })?;
+    claim!(thread.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn timeout_and_completion_are_told_apart(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let done = event()?;
+    let thread = Builder::new(fmt!("waiter")).spawn(&scope, move |stop: &Stop| {
+        let nothing = stop.wait_timeout(&done, Delta::from_millis(5))?;
+        done.complete();
+        let once = stop.wait_timeout(&done, FOR_EVER)?;
+        let twice = stop.wait_timeout(&done, Delta::ZERO)?;
+        done.complete_all();
+        let all = stop.wait_timeout(&done, Delta::ZERO)?;
+        done.reinit();
+        let again = stop.wait_timeout(&done, Delta::ZERO)?;
+        Ok([nothing, once, twice, all, again])
+    })?;
+    claim!(thread.join() == Outcome::Ended([false, true, false, true, false]));
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_is_sticky(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let complete = event()?;
+    complete.complete_all();
+    let thread = Builder::new(fmt!("sticky")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        let mut broken = 0;
+        for _ in 0..3 {
+            broken += i32::from(stop.sleep(FOR_EVER).is_err());
+            broken += i32::from(stop.wait(&complete).is_err());
+            broken += i32::from(stop.wait_timeout(&complete, FOR_EVER).is_err());
+            broken += i32::from(stop.killable(|| Ok(())).is_err());
+            broken += i32::from(stop.check().is_err() && stop.is_stopped());
+        }
+        Ok(broken)
+    })?;
+    claim!(thread.stop() == Outcome::Ended(15));
+    Ok(Passed::Now)
+}
+
+/// How often to try for an order of events that only luck brings.
+const TRIES: i32 = 5000;
+
+pub(crate) fn stop_before_first_run(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let drops = Count::new()?;
+    let runs = Count::new()?;
+    let mut tries = 0;
+    // At least 100 of each order, or what luck gives: a stop before the body runs, and after.
+    while tries < TRIES && (runs.get() < 100 || tries - runs.get() < 100) {
+        let held = drops.on_drop();
+        let runs = runs.clone();
+        let thread = Builder::new(fmt!("early")).spawn(&scope, move |stop: &Stop| {
+            let _held = held;
+            runs.up();
+            Ok(stop.sleep(FOR_EVER)?)
+        })?;
+        if tries % 2 == 0 {
+            fsleep(Delta::from_micros(i64::from(tries % 200)));
+        }
+        tries += 1;
+        claim!(thread.stop() == Outcome::Stopped);
+        claim!(drops.get() == tries);
+    }
+    let unrun = tries - runs.get();
+    pr_info!("of {tries} threads, {unrun} were stopped before they ran\n");
+    claim!(unrun > 0);
+    claim!(runs.get() > 0);
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_after_end(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for _ in 0..50 {
+        let thread = Builder::new(fmt!("ended")).spawn(&scope, |_: &Stop| Ok(3))?;
+        while !thread.is_finished() {
+            fsleep(Delta::from_micros(100));
+        }
+        claim!(thread.stop() == Outcome::Ended(3));
+    }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_twice(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let thread = sleeper(&scope)?;
+    claim!(thread.stop() == Outcome::Stopped);
+    claim!(thread.stop() == Outcome::Taken);
+    claim!(thread.join() == Outcome::Taken);
+    scope.stop();
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_from_two_threads(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for round in 0..100 {
+        let victim = Arc::new(
+            Builder::new(fmt!("victim")).spawn(&scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))?,
+            GFP_KERNEL,
+        )?;
+        if round % 2 == 0 {
+            fsleep(Delta::from_micros(200));
+        }
+        let stopper = || {
+            let victim = victim.clone();
+            Builder::new(fmt!("stopper")).spawn(&scope, move |_: &Stop| Ok(victim.stop()))
+        };
+        let (one, two) = (stopper()?, stopper()?);
+        let outcomes = (one.join(), two.join());
+        claim!(
+            outcomes
+                == (
+                    Outcome::Ended(Outcome::Stopped),
+                    Outcome::Ended(Outcome::Taken)
+                )
+                || outcomes
+                    == (
+                        Outcome::Ended(Outcome::Taken),
+                        Outcome::Ended(Outcome::Stopped)
+                    )
+        );
+    }
+    Ok(Passed::Now)
+}
+
+/// None of the threads goes before all have seen the stop: were one waited for before all are
+/// asked, it would wait in vain, and say so in the end.
+pub(crate) fn stop_many_costs_the_slowest(bench: &Bench<'_>) -> Verdict {
+    const MANY: i32 = 8;
+
+    let scope = bench.scope()?;
+    let asked = Count::new()?;
+    let mut threads = KVec::new();
+    for index in 0..MANY {
+        let asked = asked.clone();
+        let thread =
+            Builder::new(fmt!("many/{index}")).spawn_ready(&scope, move |stop: &Stop| {
+                stop.ready();
+                while stop.sleep(FOR_EVER).is_ok() {}
+                asked.up();
+                let mut patience = 60_000;
+                while asked.get() < MANY && patience > 0 {
+                    fsleep(Delta::from_millis(1));
+                    patience -= 1;
+                }
+                Ok(asked.get())
+            })?;
+        threads.push(thread, GFP_KERNEL)?;
+    }
+
+    scope.stop();
+    for thread in &threads {
+        claim!(thread.join() == Outcome::Ended(MANY));
+    }
+    Ok(Passed::Now)
+}
+
+/// A killable wait of the kernel: a thread waits for the start-up of another, which never comes.
+pub(crate) fn killable_wait_is_broken(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let mute = Arc::new(
+        Builder::new(fmt!("mute")).spawn(&scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))?,
+        GFP_KERNEL,
+    )?;
+    for _ in 0..50 {
+        let mute = mute.clone();
+        let thread = Builder::new(fmt!("killable")).spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            stop.killable(|| mute.wait_ready().map_err(Error::to_kernel))
+        })?;
+        claim!(thread.stop() == Outcome::Stopped);
+    }
+    claim!(!mute.is_finished());
+    claim!(mute.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+/// Two threads wait for one firmware file: the first for user space, the second for the first.
+///
+/// To be seen where `/proc/sys/kernel/firmware_config/force_sysfs_fallback` is 1.
+pub(crate) fn firmware_wait_is_broken(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let device = Arc::new(faux::Registration::new(c"kthread_test", None)?, GFP_KERNEL)?;
+    let request = || {
+        let device = device.clone();
+        Builder::new(fmt!("firmware")).spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            let faux: &faux::Device<Bound> = (*device).as_ref();
+            let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
+            Ok(firmware.size())
+        })
+    };
+
+    let (one, two) = (request()?, request()?);
+    fsleep(Delta::from_millis(300));
+    if one.is_finished() && two.is_finished() {
+        claim!(one.join() == Outcome::Failed(ENOENT));
+        claim!(two.join() == Outcome::Failed(ENOENT));
+        return Ok(Passed::Skipped(
+            "the kernel does not ask user space for firmware",
+        ));
+    }
+    claim!(two.stop() == Outcome::Stopped);
+    claim!(one.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn spurious_wakeup_ends_no_wait(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let task = Arc::new(SetOnce::<ARef<Task>>::new(), GFP_KERNEL)?;
+    let never = event()?;
+    let time = Delta::from_millis(50);
+    let thread = Builder::new(fmt!("restless")).spawn_ready(&scope, {
+        let task = task.clone();
+        move |stop: &Stop| {
+            task.populate(ARef::from(&**current!()));
+            stop.ready();
+            let start = Instant::<Monotonic>::now();
+            stop.sleep(time)?;
+            let slept = start.elapsed();
+            let timed_out = !stop.wait_timeout(&never, time)?;
+            Ok(slept >= time && timed_out && start.elapsed() >= time + time)
+        }
+    })?;
+
+    while !thread.is_finished() {
+        if let Some(task) = SetOnce::as_ref(&task) {
+            task.wake_up();
+        }
+        fsleep(Delta::from_micros(300));
+    }
+    claim!(thread.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
