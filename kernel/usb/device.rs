@@ -136,26 +136,17 @@ impl Device {
         Ok(Locked(self))
     }
 
-    /// The interfaces of the active configuration.
+    /// An interface of the active configuration, by its place there, if there is one.
     ///
     /// # Safety
     ///
-    /// The caller holds the device lock for as long as the iterator is used.
-    pub(crate) unsafe fn interfaces(&self) -> impl Iterator<Item = ARef<Interface>> + '_ {
+    /// The caller holds the device lock.
+    pub(crate) unsafe fn interface(&self, index: usize) -> Option<ARef<Interface>> {
         // SAFETY: The device is valid; its configuration stays while the lock is held.
-        let config = unsafe { (*self.as_raw()).actconfig.as_ref() };
-        config
-            .into_iter()
-            .flat_map(|config| {
-                config
-                    .interface
-                    .iter()
-                    .take(usize::from(config.desc.bNumInterfaces))
-            })
-            .filter(|intf| !intf.is_null())
-            // SAFETY: The interfaces of the active configuration are valid while the lock is
-            // held.
-            .map(|intf| unsafe { Interface::from_raw(*intf) }.into())
+        let config = unsafe { (*self.as_raw()).actconfig.as_ref() }?;
+        let intf = *config.interface.get(index)?;
+        // SAFETY: The interfaces of the active configuration are valid while the lock is held.
+        (!intf.is_null()).then(|| unsafe { Interface::from_raw(intf) }.into())
     }
 }
 

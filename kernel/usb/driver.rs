@@ -24,7 +24,6 @@ use kernel::{
     },
     ffi::c_int,
     prelude::*,
-    sync::aref::ARef,
     types::Opaque, //
 };
 
@@ -114,6 +113,9 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
 }
 
 impl<T: Driver> Adapter<T> {
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `probe` of the driver.
     unsafe extern "C" fn probe(
         intf: *mut bindings::usb_interface,
         id: *const bindings::usb_device_id,
@@ -128,13 +130,13 @@ impl<T: Driver> Adapter<T> {
         let info = unsafe { id.info_unchecked_opt::<T::IdInfo>() };
 
         from_result(|| {
-            if claimed(intf).next().is_some() {
+            if is_claimed(intf) {
                 // Another interface of this device is bound to the driver, and took what it
                 // needs.
                 return Err(ENODEV);
             }
             Self::bind(intf, info)
-                .inspect_err(|_| release(claimed(intf)))
+                .inspect_err(|_| release(intf, false))
                 .map(|()| 0)
         })
     }
@@ -150,6 +152,9 @@ impl<T: Driver> Adapter<T> {
         T::bound(intf, unsafe { dev.drvdata_borrow::<T::Data>() })
     }
 
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `disconnect` of the driver.
     unsafe extern "C" fn disconnect(intf: *mut bindings::usb_interface) {
         // SAFETY: The USB core calls with a valid interface, with the device lock held, and it is
         // bound until the driver core has dropped its data.
@@ -157,22 +162,30 @@ impl<T: Driver> Adapter<T> {
         if !has_data(intf) {
             // A claimed interface goes, by user space's wish or because it is the first that the
             // driver core comes to: the one that claimed it can't go on alone.
-            release(probed(intf));
+            release(intf, true);
             return;
         }
         let dev: &device::Device<device::CoreInternal<'_>> = intf.as_ref();
         // SAFETY: The interface has data, and by the type invariants that is of this type.
         T::disconnect(intf, unsafe { dev.drvdata_borrow::<T::Data>() });
-        release(claimed(intf));
+        release(intf, false);
     }
 
-    /// Before and after a reset of the device: nothing to do, what is told is who did it.
+    /// Before and after a reset of the device: nothing to do, the one who is told is the one who
+    /// does it.
+    ///
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `pre_reset` or `post_reset` of the driver.
     unsafe extern "C" fn reset(_intf: *mut bindings::usb_interface) -> c_int {
         0
     }
 }
 
 const DRIVER_OFFSET: usize = offset_of!(bindings::usb_driver, driver);
+
+/// How many interfaces a configuration has, at most: `USB_MAXINTERFACES`.
+const MAX_INTERFACES: usize = 32;
 
 /// The USB driver that an interface is bound to, or being probed by.
 ///
@@ -191,36 +204,53 @@ fn has_data<Ctx: device::DeviceContext>(intf: &Interface<Ctx>) -> bool {
     !unsafe { bindings::dev_get_drvdata(&raw const (*intf.as_raw()).dev) }.is_null()
 }
 
-/// The interfaces of the same device that the same driver is bound to.
-fn siblings<'a, 'c>(
-    intf: &'a Interface<device::Core<'c>>,
-) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
-    // SAFETY: `Core` says that the device lock is held.
-    unsafe { intf.device().interfaces() }
-        // SAFETY: Both are valid.
-        .filter(|other| unsafe { (*other.as_raw()).dev.driver == (*intf.as_raw()).dev.driver })
-}
-
-/// Those of them that the driver was probed for.
-pub(crate) fn probed<'a, 'c>(
-    intf: &'a Interface<device::Core<'c>>,
-) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
-    siblings(intf).filter(|other| has_data(other))
-}
-
-/// Those of them that the driver claimed, besides `intf` itself.
-fn claimed<'a, 'c>(
-    intf: &'a Interface<device::Core<'c>>,
-) -> impl Iterator<Item = ARef<Interface>> + use<'a, 'c> {
-    siblings(intf).filter(|other| !has_data(other) && !ptr::eq(other.as_raw(), intf.as_raw()))
-}
-
-/// Unbinds interfaces from their driver. One that is being unbound already is left alone.
-fn release(interfaces: impl Iterator<Item = ARef<Interface>>) {
-    for intf in interfaces {
-        // SAFETY: The interface is valid and has a driver, and the device lock is held.
-        unsafe { bindings::usb_driver_release_interface(of(intf.as_raw()), intf.as_raw()) };
+/// Calls `f` with each interface of the same device that the same driver is bound to.
+fn for_each_sibling(intf: &Interface<device::Core<'_>>, mut f: impl FnMut(&Interface)) {
+    // SAFETY: The interface is valid.
+    let driver = unsafe { (*intf.as_raw()).dev.driver };
+    for index in 0..MAX_INTERFACES {
+        // SAFETY: `Core` says that the device lock is held.
+        let Some(other) = (unsafe { intf.device().interface(index) }) else {
+            continue;
+        };
+        // SAFETY: The interface is valid.
+        if unsafe { (*other.as_raw()).dev.driver } == driver {
+            f(&other);
+        }
     }
+}
+
+/// Whether the driver was probed for another interface of the device as well.
+#[inline(never)]
+pub(crate) fn is_probed_twice(intf: &Interface<device::Core<'_>>) -> bool {
+    let mut found = false;
+    for_each_sibling(intf, |other| {
+        found |= has_data(other) && !ptr::eq(other.as_raw(), intf.as_raw());
+    });
+    found
+}
+
+/// Whether interfaces of the device have been claimed for another one than `intf`, which is only
+/// being probed.
+#[inline(never)]
+fn is_claimed(intf: &Interface<device::Core<'_>>) -> bool {
+    let mut found = false;
+    for_each_sibling(intf, |other| {
+        found |= !has_data(other) && !ptr::eq(other.as_raw(), intf.as_raw());
+    });
+    found
+}
+
+/// Releases all that was claimed for `intf`, or all that was probed, if `intf` was claimed.
+#[inline(never)]
+fn release(intf: &Interface<device::Core<'_>>, are_probed: bool) {
+    for_each_sibling(intf, |other| {
+        if has_data(other) == are_probed && !ptr::eq(other.as_raw(), intf.as_raw()) {
+            // SAFETY: The interface is valid and has a driver, and the device lock is held. If it
+            // is being unbound already, it is left alone.
+            unsafe { bindings::usb_driver_release_interface(of(other.as_raw()), other.as_raw()) };
+        }
+    });
 }
 
 /// Makes a module of one USB driver, whose devices can have threads of their own.

@@ -191,7 +191,7 @@ impl Interface<device::Core<'_>> {
     /// driver has been probed for two interfaces of the device, so that it would not be clear
     /// whose this one is.
     pub fn claim(&self, number: u8) -> Result<&Interface> {
-        if driver::probed(self).any(|other| other.as_raw() != self.as_raw()) {
+        if driver::is_probed_twice(self) {
             return Err(EBUSY);
         }
         // SAFETY: The device is valid, and its configuration stays while its lock is held, which

@@ -10,14 +10,10 @@ pub struct Line<'a> {
     device: &'a atm::Device,
 }
 
-/// Cells a second that a line of so many kbit/s carries: a cell has 53 bytes, 424 bits.
-const fn cells_per_second(kbit: u32) -> u32 {
-    (kbit as u64 * 1000 / 424) as u32
-}
-
 impl<'a> Line<'a> {
-    /// What is assumed of a line that has not come up yet: 128 kbit/s, in cells a second.
-    pub(crate) const DEFAULT_RATE: u32 = cells_per_second(128);
+    /// What is assumed of a line that has not come up yet, in cells a second: 128 kbit/s, a cell
+    /// having 53 bytes.
+    pub(crate) const DEFAULT_RATE: u32 = 128 * 1000 / (53 * 8);
 
     pub(crate) fn new(device: &'a atm::Device) -> Self {
         Self { device }
@@ -33,9 +29,9 @@ impl<'a> Line<'a> {
         self.device.set_esi(mac);
     }
 
-    /// The line is up, with so many kbit/s towards us.
-    pub fn up(&self, kbit: u32) {
-        self.device.set_link_rate(cells_per_second(kbit));
+    /// The line is up, with so many cells a second towards us.
+    pub fn up(&self, rate: u32) {
+        self.device.set_link_rate(rate);
         self.device.set_signal(atm::Signal::Found);
     }
 

@@ -44,7 +44,10 @@ impl Traffic {
 }
 
 impl atm::Operations for Traffic {
-    type OwnerModule = crate::LocalModule;
+    const TABLE: &'static atm::Table<Self> = {
+        static TABLE: atm::Table<Traffic> = atm::Table::new::<crate::LocalModule>();
+        &TABLE
+    };
 
     fn open(_this: ArcBorrow<'_, Self>, _vcc: &Arc<atm::Vcc>) -> Result {
         Err(ENODEV)

@@ -65,7 +65,8 @@ pub use self::{
     },
     modem::{
         Adapter,
-        Modem, //
+        Modem,
+        Selected, //
     }, //
 };
 

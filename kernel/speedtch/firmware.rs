@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of the firmware from user space into the modem.
+//!
+//! Both stages are fetched before the modem is touched: user space may take its time over them,
+//! or never answer.
+
+use crate::{
+    modem,
+    SpeedTouch,
+    TIMEOUT, //
+};
+use kernel::{
+    firmware::Firmware,
+    prelude::*,
+    str::CString,
+    time::Delta, //
+};
+use kthread::{
+    Error,
+    Stop, //
+};
+use usbatm::Modem;
+
+/// How long the modem takes to start its firmware.
+const BOOT_TIME: Delta = Delta::from_millis(modem::BOOT_MSECS as i64);
+
+impl SpeedTouch {
+    /// Fetches the firmware, uploads it, and lets it start.
+    pub(crate) fn load_firmware(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        modem.phase("looking for stage 1 firmware");
+        let first = find(stop, modem, 1)?;
+        modem.phase("looking for stage 2 firmware");
+        let second = find(stop, modem, 2)?;
+
+        // Whatever happened to the loader before: from here it starts afresh.
+        modem.phase("the reset of the device");
+        modem.device().reset(stop)?;
+        modem.phase("the upload of stage 1 firmware");
+        self.upload(stop, modem, &first)?;
+        modem.phase("the upload of stage 2 firmware");
+        self.upload(stop, modem, &second)?;
+
+        stop.sleep(BOOT_TIME)?;
+        Ok(())
+    }
+
+    /// Sends one stage, and reads the block with which the loader confirms it.
+    fn upload(&self, stop: &Stop, modem: &Modem, stage: &Firmware) -> kthread::Result {
+        let (device, data) = (modem.device(), stage.data());
+        let mut block = KVec::from_elem(0u8, modem::BLOCK_LEN, GFP_KERNEL)?;
+        device.upload(
+            stop,
+            self.firmware_out,
+            data,
+            modem::CHUNK_LEN,
+            TIMEOUT,
+            |_| (),
+        )?;
+        device.bulk_in(stop, self.firmware_in, &mut block, TIMEOUT)?;
+        Ok(())
+    }
+}
+
+/// Requests one stage from user space: that for the modem's very revision, for its major
+/// revision, or for all, whichever is there.
+fn find(stop: &Stop, modem: &Modem, stage: u8) -> kthread::Result<Firmware> {
+    let [major, minor] = modem.device().release().to_be_bytes();
+    let names = [
+        CString::try_from_fmt(fmt!("speedtch-{}.bin.{:x}.{:02x}", stage, major, minor))?,
+        CString::try_from_fmt(fmt!("speedtch-{}.bin.{:x}", stage, major))?,
+        CString::try_from_fmt(fmt!("speedtch-{}.bin", stage))?,
+    ];
+    for name in &names {
+        match stop.request_firmware(name, modem.as_ref()) {
+            Ok(firmware) => {
+                dev_info!(modem, "found stage {} firmware {}\n", stage, &**name);
+                return Ok(firmware);
+            }
+            Err(Error::Failed(_)) => {}
+            Err(Error::Stopped) => return Err(Error::Stopped),
+        }
+    }
+    Err(ENOENT.into())
+}

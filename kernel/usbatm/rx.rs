@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From bulk transfers to packets.
+//!
+//! A fixed set of transfers is always under way. When one ends, its cells are put together to
+//! packets there and then, and it is submitted again at once, so that the modem never waits for
+//! anybody. That takes a few microseconds for the 64 cells of a transfer, with interrupts off if
+//! the host controller wants it so: it is a copy and a CRC of eight bytes at a time.
+//!
+//! Whole packets go to the ATM layer from a [bottom half](Traffic), where the protocols above
+//! expect to be called.
+//!
+//! # What a modem can't do
+//!
+//! Cells may come for connections that nobody has open, packets may lack their ends or be wrong in
+//! any way, transfers may be cut anywhere or fail: all that is counted, and nothing is believed.
+//! What is gathered is bounded by what a connection's owner wants to receive, and what waits for
+//! the bottom half by [`MAX_ARRIVED`]. An endpoint that fails is left alone for a moment, so that
+//! it can't keep a processor busy.
+
+use crate::{
+    traffic::{
+        was_cancelled,
+        Rare,
+        Traffic, //
+    },
+    vcc::{
+        Connection,
+        Connections, //
+    }, //
+};
+use atm::{
+    IncomingSkb,
+    Queue, //
+};
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
+use usb::{
+    Stream,
+    Transfer, //
+};
+use wire::cell::{
+    Cell,
+    Splitter,
+    Stride, //
+};
+
+/// How many packets may wait for the bottom half. It is never far behind, and 256 of them are
+/// what a full-speed modem can send in a third of a second.
+const MAX_ARRIVED: usize = 256;
+
+/// The receiving side of a modem.
+#[pin_data]
+pub(crate) struct Rx {
+    #[pin]
+    state: SpinLockIrq<State>,
+}
+
+struct State {
+    /// Whose side this is, while it runs.
+    traffic: Option<Arc<Traffic>>,
+    splitter: Splitter,
+    connections: Connections,
+    /// Packets for the bottom half.
+    arrived: Queue<IncomingSkb>,
+    /// Cells that nobody wanted.
+    strays: u64,
+    complaint: Rare,
+}
+
+impl Rx {
+    /// A receiver of cells that come in at this distance from each other.
+    pub(crate) fn new(stride: Stride) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            state <- new_spinlock_irq!(State {
+                traffic: None,
+                splitter: Splitter::new(stride),
+                connections: Connections::new(),
+                arrived: Queue::new(),
+                strays: 0,
+                complaint: Rare::new(),
+            }),
+        })
+    }
+
+    /// From now on, connections may be opened, and what comes in is taken in.
+    pub(crate) fn start(&self, traffic: &Arc<Traffic>) {
+        let traffic = Some(traffic.clone());
+        let before = core::mem::replace(&mut self.state.lock().traffic, traffic);
+        drop(before);
+    }
+
+    /// The opposite: tells the owners of all connections to close them. Returns how many cells
+    /// nobody wanted, the first time that it is called.
+    pub(crate) fn stop(&self) -> u64 {
+        let mut state = self.state.lock();
+        let traffic = state.traffic.take();
+        state.connections.release_all(EPIPE);
+        let strays = core::mem::take(&mut state.strays);
+        drop(state);
+        // Not with the lock held, although somebody else has another reference.
+        drop(traffic);
+        strays
+    }
+
+    /// Whether it has been started, and not stopped.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.lock().traffic.is_some()
+    }
+
+    /// Opens a connection. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the modem is gone, `EADDRINUSE` if there is such a connection, `ENOMEM`, or
+    /// `EINVAL` for an address that doesn't fit into a cell.
+    pub(crate) fn open(&self, vcc: &Arc<atm::Vcc>) -> Result {
+        let connection = Connection::new(vcc, GFP_KERNEL)?;
+        let mut state = self.state.lock();
+        let refused = match state.traffic {
+            None => Err((ENODEV, connection)),
+            Some(_) => state.connections.insert(connection).map_err(|c| (EADDRINUSE, c)),
+        };
+        // What was refused is freed only after that.
+        drop(state);
+        refused.map_err(|(error, _connection)| error)
+    }
+
+    /// Closes a connection. Sleeps.
+    pub(crate) fn close(&self, vcc: &Arc<atm::Vcc>) {
+        let removed = self.state.lock().connections.remove(vcc);
+        // Freed here, without the lock.
+        drop(removed);
+    }
+
+    /// Takes the packets that came in since the last time.
+    pub(crate) fn take_arrived(&self) -> Queue<IncomingSkb> {
+        core::mem::take(&mut self.state.lock().arrived)
+    }
+}
+
+impl usb::Handler for Rx {
+    fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
+        let mut state = self.state.lock();
+        let Some(traffic) = state.traffic.clone() else {
+            return;
+        };
+        match transfer.result() {
+            Ok(_) => {
+                state.take_in(transfer.received());
+                if !state.arrived.is_empty() {
+                    traffic.queue_bottom_half();
+                }
+                drop(state);
+                let whole = transfer.capacity();
+                if transfer.submit(whole).is_err() {
+                    traffic.queue_revival();
+                }
+            }
+            Err(error) if was_cancelled(error) => {}
+            Err(error) => {
+                state.splitter.reset();
+                if state.complaint.is_due() {
+                    traffic.complain("receiving", error);
+                }
+                traffic.queue_revival();
+            }
+        }
+    }
+}
+
+impl State {
+    /// Takes in what a transfer brought.
+    fn take_in(&mut self, bytes: &[u8]) {
+        let Self {
+            splitter,
+            connections,
+            arrived,
+            strays,
+            ..
+        } = self;
+        splitter.push(bytes, |cell| match connections.find(cell.header().vc) {
+            Some(connection) => take_cell(connection, cell, arrived),
+            None => *strays += 1,
+        });
+    }
+}
+
+/// Adds a cell to its connection's packet, and the packet to the queue if it is complete.
+fn take_cell(connection: &mut Connection, cell: Cell<'_>, arrived: &mut Queue<IncomingSkb>) {
+    let (vcc, reassembler) = connection.parts();
+    let pdu = match reassembler.push(cell.header().pti, cell.payload()) {
+        Ok(Some(pdu)) => pdu,
+        Ok(None) => return,
+        Err(_) => return vcc.count_rx_error(),
+    };
+    // The buffer is a little longer than that, up to the end of a cell.
+    if pdu.sdu.len() > vcc.max_rx_sdu() {
+        return vcc.count_rx_error();
+    }
+    if arrived.len() >= MAX_ARRIVED {
+        return vcc.count_rx_drop();
+    }
+    match IncomingSkb::new(vcc, pdu.sdu) {
+        Ok(skb) => arrived.push(skb),
+        Err(_) => vcc.count_rx_drop(),
+    }
+}

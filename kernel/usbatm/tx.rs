@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! From packets to bulk transfers.
+//!
+//! Packets of all connections wait in one queue. Whenever there is one and a transfer is idle,
+//! the transfer is filled with cells and submitted, by whoever finds that out: the sender, or the
+//! handler of the transfer that has just ended. One lock is held from taking the transfer until
+//! it is submitted, so that cells leave in the order in which they were made.
+//!
+//! A packet whose last cell has been written goes back to its sender from a [bottom
+//! half](Traffic): with interrupts on, and at one place only, so that somebody who closes a
+//! connection can wait until it has got all its packets back.
+//!
+//! # When a transfer fails
+//!
+//! Then all packets that wait are given up: the senders learn in this way that nothing moves, and
+//! the next packet tries again. So an endpoint that fails at once is tried as often as somebody
+//! sends, and not as often as it can fail.
+
+use crate::{
+    traffic::{
+        was_cancelled,
+        Rare,
+        Traffic, //
+    },
+    vcc::vc_of, //
+};
+use atm::{
+    OutgoingSkb,
+    Queue, //
+};
+use core::ptr;
+use kernel::{
+    new_spinlock_irq,
+    prelude::*,
+    sync::{
+        Arc,
+        SpinLockIrq, //
+    }, //
+};
+use usb::{
+    Stream,
+    Transfer, //
+};
+use wire::{
+    aal5::{
+        self,
+        Segmenter, //
+    },
+    cell::Stride, //
+};
+
+/// The sending side of a modem.
+#[pin_data]
+pub(crate) struct Tx {
+    stride: Stride,
+    #[pin]
+    state: SpinLockIrq<State>,
+}
+
+struct State {
+    /// Whose side this is, while it runs.
+    traffic: Option<Arc<Traffic>>,
+    waiting: Queue<OutgoingSkb>,
+    /// The packet that is being sent.
+    current: Option<Segmenter<OutgoingSkb>>,
+    /// Packets for the bottom half.
+    done: Queue<OutgoingSkb>,
+    complaint: Rare,
+}
+
+impl Tx {
+    /// A sender of cells at this distance from each other.
+    pub(crate) fn new(stride: Stride) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            stride,
+            state <- new_spinlock_irq!(State {
+                traffic: None,
+                waiting: Queue::new(),
+                current: None,
+                done: Queue::new(),
+                complaint: Rare::new(),
+            }),
+        })
+    }
+
+    /// From now on, packets are sent.
+    pub(crate) fn start(&self, traffic: &Arc<Traffic>) {
+        let traffic = Some(traffic.clone());
+        let before = core::mem::replace(&mut self.state.lock().traffic, traffic);
+        drop(before);
+    }
+
+    /// From now on, none is, and those that wait are given up.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state.lock();
+        state.give_up();
+        let traffic = state.traffic.take();
+        drop(state);
+        // Not with the lock held, although somebody else has another reference.
+        drop(traffic);
+    }
+
+    /// Sends a packet, or lets it wait until it can be.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the modem is gone, `EINVAL` if AAL5 can't carry the packet. It is given back.
+    pub(crate) fn send(&self, stream: &Stream<Self>, skb: OutgoingSkb) -> Result {
+        if !aal5::fits(skb.len()) {
+            return Err(EINVAL);
+        }
+        let mut state = self.state.lock();
+        if state.traffic.is_none() {
+            // The packet goes back without the lock.
+            drop(state);
+            return Err(ENODEV);
+        }
+        state.waiting.push(skb);
+        self.pump(stream, &mut state);
+        Ok(())
+    }
+
+    /// Gives back all packets of a connection that closes, without sending them. Sleeps.
+    ///
+    /// The bottom half may be giving back others; wait for it afterwards.
+    pub(crate) fn close(&self, vcc: &Arc<atm::Vcc>) {
+        let is_its = |skb: &OutgoingSkb| ptr::eq(skb.vcc(), &**vcc);
+        let mut state = self.state.lock();
+        let waiting = state.waiting.take_if(is_its);
+        let current = state.current.take_if(|current| is_its(current.sdu()));
+        drop(state);
+        drop((waiting, current));
+    }
+
+    /// Takes the packets that are to be given back.
+    pub(crate) fn take_done(&self) -> Queue<OutgoingSkb> {
+        core::mem::take(&mut self.state.lock().done)
+    }
+
+    /// Fills and submits transfers as long as there are packets and idle ones.
+    fn pump(&self, stream: &Stream<Self>, state: &mut State) {
+        while state.has_cells() {
+            let Some(mut transfer) = stream.take() else {
+                break;
+            };
+            let len = state.fill(transfer.buffer(), self.stride);
+            if let Err(error) = transfer.submit(len) {
+                state.failed(error);
+            }
+        }
+        if !state.done.is_empty() {
+            if let Some(traffic) = &state.traffic {
+                traffic.queue_bottom_half();
+            }
+        }
+    }
+}
+
+impl usb::Handler for Tx {
+    fn completed(&self, stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
+        let mut state = self.state.lock();
+        if let Err(error) = transfer.result() {
+            state.failed(error);
+        }
+        // It is idle now, for the pump to take.
+        drop(transfer);
+        self.pump(stream, &mut state);
+    }
+}
+
+impl State {
+    fn has_cells(&self) -> bool {
+        self.current.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Writes as many cells as there are and as fit; returns the length that they fill.
+    fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
+        let mut len = 0;
+        while let Some(mut segmenter) = self.next_packet() {
+            len += segmenter.fill(&mut buffer[len..], stride);
+            if !segmenter.is_done() {
+                // No room is left.
+                self.current = Some(segmenter);
+                break;
+            }
+            let skb = segmenter.into_sdu();
+            skb.vcc().count_tx();
+            self.done.push(skb);
+        }
+        len
+    }
+
+    /// Goes on with the packet that is being sent, or begins with the next.
+    fn next_packet(&mut self) -> Option<Segmenter<OutgoingSkb>> {
+        if let Some(current) = self.current.take() {
+            return Some(current);
+        }
+        let skb = self.waiting.pop()?;
+        let vc = vc_of(skb.vcc()).ok()?;
+        Segmenter::new(vc, skb).ok()
+    }
+
+    fn failed(&mut self, error: Error) {
+        if !was_cancelled(error) && self.complaint.is_due() {
+            if let Some(traffic) = &self.traffic {
+                traffic.complain("sending", error);
+            }
+        }
+        self.give_up();
+    }
+
+    /// Leaves all packets to the bottom half.
+    fn give_up(&mut self) {
+        let current = self.current.take().map(Segmenter::into_sdu);
+        for skb in current.into_iter().chain(core::mem::take(&mut self.waiting)) {
+            skb.vcc().count_tx_error();
+            self.done.push(skb);
+        }
+        if let Some(traffic) = &self.traffic {
+            traffic.queue_bottom_half();
+        }
+    }
+}
