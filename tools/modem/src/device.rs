@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The modem itself: what becomes of each transfer, and when.
+//!
+//! Commands go in and replies come out, in the order in which the host has to see
+//! them. Nothing in here waits: [`Device::deadline`] says when [`Device::poll`]
+//! has something to do next.
+//!
+//! The host counts on three rules. A transfer is answered at most once. One that
+//! is cancelled before its end is answered by the cancellation only, for the host
+//! drops the whole device when it gets a reply to a transfer that it has given up.
+//! And where the end came first, the transfer's reply comes before the
+//! cancellation's. All three hold because a transfer leaves its queue at the
+//! moment when its one reply is written.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use wire::cell::CELL_LEN;
+use wire::speedtch::{DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERRUPT_IN, LineEvent};
+
+use crate::cells::LoopBack;
+use crate::descriptors::{self, INTERFACES, OTHER_OUT};
+use crate::firmware::{Block, Loader};
+use crate::line::Line;
+use crate::log::{Counters, Progress, What, Why};
+use crate::options::{Fault, Options};
+use crate::queue::{Flight, Queue, Then};
+use crate::usbip::{Command, Reply, Status, Submit};
+
+/// The queue of the control endpoint, both ways.
+const CONTROL: u8 = 0;
+
+/// What to do with a transfer whose turn it is.
+#[derive(Debug)]
+pub(crate) enum Start {
+    /// Let it wait, until something else happens.
+    Wait,
+    /// Let it wait until the host cancels it.
+    Stick,
+    /// Refuse it, and all that follow until the host clears the halt.
+    Halt,
+    /// It has ended, with the data for the host.
+    Done(Status, Vec<u8>),
+    /// Put so many bytes on the bus.
+    Fly(usize, Then),
+}
+
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub(crate) options: Options,
+    queues: BTreeMap<u8, Queue>,
+    /// The selected configuration, 0 if none.
+    pub(crate) configuration: u8,
+    /// Each interface's alternate setting.
+    pub(crate) settings: [u8; INTERFACES],
+    pub(crate) loader: Loader,
+    pub(crate) line: Line,
+    pub(crate) loop_back: LoopBack,
+    gone: bool,
+    /// What the host has to be sent.
+    pub(crate) replies: Vec<u8>,
+    /// What the log has to be told.
+    pub(crate) notes: Vec<(Instant, What)>,
+    pub(crate) counters: Counters,
+}
+
+impl Device {
+    pub(crate) fn new(options: Options) -> Self {
+        let loader = if options.running {
+            Loader::running()
+        } else {
+            Loader::new(options.firmware.clone())
+        };
+        let training = (!options.has(Fault::NoLine)).then_some(options.training);
+        Self {
+            queues: BTreeMap::new(),
+            configuration: 0,
+            settings: [0; INTERFACES],
+            loader,
+            line: Line::new(options.rates, training),
+            loop_back: LoopBack::new(options.vcs.clone()),
+            gone: false,
+            replies: Vec::new(),
+            notes: Vec::new(),
+            counters: Counters::default(),
+            options,
+        }
+    }
+
+    /// Does what the host wants.
+    pub(crate) fn command(&mut self, now: Instant, command: Command) {
+        // What has ended by now has ended before this command came.
+        self.poll(now);
+        if self.gone {
+            return;
+        }
+        match command {
+            Command::Submit(submit) => self.submit(now, submit),
+            Command::Unlink { seqnum, victim } => self.unlink(now, seqnum, victim),
+        }
+        self.poll(now);
+    }
+
+    /// Does what is due.
+    pub(crate) fn poll(&mut self, now: Instant) {
+        while let Some(due) = self.deadline().filter(|&due| due <= now) {
+            if self.loader.poll(due) {
+                self.note(due, What::Booted);
+            }
+            if self.line.poll(due) {
+                let rates = self.line.rates();
+                let (down_kbps, up_kbps) = (rates.down, rates.up);
+                self.note(due, What::LineUp { down_kbps, up_kbps });
+                self.kick(INTERRUPT_IN, due);
+            }
+            let landed = |queue: &Queue| queue.deadline().is_some_and(|ends| ends <= due);
+            let endpoint = self.queues.iter().find(|(_, queue)| landed(queue));
+            if let Some((&endpoint, _)) = endpoint {
+                self.land(endpoint, due);
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.gone {
+            return None;
+        }
+        let queues = self.queues.values().filter_map(Queue::deadline);
+        let parts = [self.loader.deadline(), self.line.deadline()];
+        queues.chain(parts.into_iter().flatten()).min()
+    }
+
+    /// Whether it has been unplugged.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Is unplugged: the host is told nothing any more.
+    pub(crate) fn unplug(&mut self, now: Instant, why: Why, error: Option<String>) {
+        if !self.gone {
+            self.gone = true;
+            self.note(now, What::Unplugged { why, error });
+        }
+    }
+
+    /// The line goes down by itself, as lines do.
+    pub(crate) fn drop_line(&mut self, now: Instant) {
+        if self.line.drop() {
+            self.note(now, What::LineDown);
+            self.kick(INTERRUPT_IN, now);
+            self.poll(now);
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let [stage_1, stage_2] = self.loader.received();
+        Progress { stage_1, stage_2 }
+    }
+
+    pub(crate) fn note(&mut self, at: Instant, what: What) {
+        self.notes.push((at, what));
+    }
+
+    pub(crate) fn is_halted(&self, endpoint: u8) -> bool {
+        self.queues.get(&endpoint).is_some_and(|queue| queue.halted)
+    }
+
+    pub(crate) fn set_halt(&mut self, endpoint: u8, halted: bool) {
+        self.queues.entry(endpoint).or_default().halted = halted;
+    }
+
+    /// The host has reset the port. Firmware that runs goes on running.
+    pub(crate) fn reset(&mut self, now: Instant) {
+        self.note(now, What::Reset);
+        self.configuration = 0;
+        self.settings = [0; INTERFACES];
+        self.loader.reset();
+        self.loop_back.reset();
+        for queue in self.queues.values_mut() {
+            queue.halted = false;
+        }
+    }
+
+    /// Whether the endpoint is there now.
+    pub(crate) fn has_endpoint(&self, endpoint: u8) -> bool {
+        self.configuration != 0 && descriptors::has_endpoint(self.settings, endpoint)
+    }
+
+    fn submit(&mut self, now: Instant, submit: Submit) {
+        self.counters.submitted += 1;
+        let endpoint = match submit.endpoint {
+            0x80 => CONTROL,
+            other => other,
+        };
+        if endpoint != CONTROL && !self.has_endpoint(endpoint) {
+            self.reply(&submit, Status::NO_ANSWER, 0, Vec::new());
+            return;
+        }
+        self.queues.entry(endpoint).or_default().push(now, submit);
+        self.kick(endpoint, now);
+    }
+
+    fn unlink(&mut self, now: Instant, seqnum: u32, victim: u32) {
+        let found = self.queues.iter_mut().find(|(_, queue)| queue.has(victim));
+        let cancelled = found.and_then(|(&at, queue)| Some((at, queue.cancel(victim)?)));
+        let Some((endpoint, (submit, flight))) = cancelled else {
+            self.note(now, What::UnlinkedTooLate);
+            let status = Status::OK;
+            return Reply::Unlink { seqnum, status }.write(&mut self.replies);
+        };
+        let bytes = flight.map_or(0, |flight| flight.bytes_at(now));
+        if let Some(flight) = flight {
+            self.options.bus.give_back(now, flight.ends);
+        }
+        if endpoint == FIRMWARE_OUT {
+            self.loader.take(&submit.data[..bytes]);
+        }
+        self.counters.unlinked += 1;
+        let endpoint_in = submit.endpoint;
+        self.note(
+            now,
+            What::Unlinked {
+                endpoint: endpoint_in,
+                bytes,
+            },
+        );
+        let status = Status::UNLINKED;
+        Reply::Unlink { seqnum, status }.write(&mut self.replies);
+        self.kick(endpoint, now);
+    }
+
+    /// Begins with the endpoint's next transfer, if it can.
+    pub(crate) fn kick(&mut self, endpoint: u8, at: Instant) {
+        while let Some((came, submit)) = self.queues.get(&endpoint).and_then(Queue::next) {
+            let ready = at.max(*came);
+            if self.is_halted(endpoint) {
+                self.end(endpoint, Status::STALL, 0, Vec::new());
+                continue;
+            }
+            let submit = submit.clone();
+            match self.start(endpoint, &submit, ready) {
+                Start::Wait => return,
+                Start::Stick => {
+                    self.stick(endpoint, ready);
+                    return;
+                }
+                Start::Halt => {
+                    self.note(ready, What::Stalled { endpoint });
+                    self.set_halt(endpoint, true);
+                }
+                Start::Done(status, data) => {
+                    let sent = submit.endpoint & 0x80 == 0 && status == Status::OK;
+                    let actual = if sent { submit.length } else { data.len() };
+                    self.end(endpoint, status, actual, data);
+                }
+                Start::Fly(bytes, then) => {
+                    self.fly(endpoint, bytes, then, ready);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Decides what becomes of a transfer whose turn it is.
+    fn start(&mut self, endpoint: u8, submit: &Submit, at: Instant) -> Start {
+        let length = submit.length;
+        match endpoint {
+            CONTROL => self.control(at, submit),
+            INTERRUPT_IN if self.line.next_event().is_none() => Start::Wait,
+            INTERRUPT_IN if length < LineEvent::LEN => Start::Done(Status::BABBLE, Vec::new()),
+            INTERRUPT_IN => Start::Fly(LineEvent::LEN, Then::Complete),
+            FIRMWARE_OUT => self.start_firmware(length, at),
+            FIRMWARE_IN => self.start_block(length, at),
+            DATA_OUT if !self.loader.is_running() => Start::Halt,
+            DATA_OUT | OTHER_OUT => Start::Fly(length, Then::Complete),
+            DATA_IN if length < CELL_LEN => Start::Done(Status::BABBLE, Vec::new()),
+            DATA_IN => match self.loop_back.ready(length) {
+                0 => Start::Wait,
+                bytes => Start::Fly(bytes, Then::Complete),
+            },
+            _ => Start::Done(Status::NO_ANSWER, Vec::new()),
+        }
+    }
+
+    /// A piece of the firmware is about to come.
+    fn start_firmware(&mut self, length: usize, at: Instant) -> Start {
+        if !self.loader.wants() {
+            return Start::Halt;
+        }
+        let Progress { stage_1, stage_2 } = self.progress();
+        let stage = self.loader.stage();
+        if length > 0 && [stage_1, stage_2][stage as usize] == 0 {
+            self.note(at, What::StageStarted { stage });
+        }
+        let done = stage_1 + stage_2;
+        let mut start = (length, Then::Complete);
+        for fault in &self.options.faults {
+            let (limit, then) = match *fault {
+                Fault::UnplugAt(limit) => (limit, Then::Unplug),
+                // All of a transfer may come before the next one sticks.
+                Fault::StopTakingAt(limit) if limit < done + length => (limit, Then::Stick),
+                _ => continue,
+            };
+            if (done..=done + start.0).contains(&limit) {
+                start = (limit - done, then);
+            }
+        }
+        Start::Fly(start.0, start.1)
+    }
+
+    /// The host wants to read a block. It has to wait for the firmware that is
+    /// still on its way.
+    fn start_block(&mut self, length: usize, at: Instant) -> Start {
+        let coming = self.queues.get(&FIRMWARE_OUT);
+        if coming.is_some_and(|queue| !queue.is_empty()) {
+            return Start::Wait;
+        }
+        if self.options.has(Fault::SilentBlock(self.loader.stage())) {
+            return Start::Stick;
+        }
+        let block = Loader::block_bytes().len().min(length);
+        match self.loader.block() {
+            Block::Ready => Start::Fly(block, Then::Complete),
+            Block::Refused => Start::Halt,
+            Block::Judged(verdict) => {
+                let good = verdict.good;
+                self.note(at, verdict.into());
+                if good {
+                    Start::Fly(block, Then::Complete)
+                } else {
+                    Start::Halt
+                }
+            }
+        }
+    }
+
+    /// Puts the endpoint's first transfer on the bus.
+    fn fly(&mut self, endpoint: u8, bytes: usize, then: Then, ready: Instant) {
+        let (starts, mut ends) = match endpoint {
+            INTERRUPT_IN => (ready, ready),
+            _ => self.options.bus.reserve(ready, bytes),
+        };
+        if endpoint == FIRMWARE_OUT {
+            ends = ends.max(starts + self.slow(bytes));
+        }
+        let queue = self.queues.entry(endpoint).or_default();
+        queue.fly(Flight {
+            starts,
+            ends,
+            bytes,
+            then,
+        });
+    }
+
+    /// How long a slow modem takes for so many bytes of firmware. The bus is free
+    /// for others meanwhile.
+    fn slow(&self, bytes: usize) -> Duration {
+        let rate = self.options.faults.iter().find_map(|fault| match *fault {
+            Fault::Slow(rate) => Some(rate.max(1)),
+            _ => None,
+        });
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * bytes / rate)
+    }
+
+    /// The endpoint's first transfer is over the bus.
+    fn land(&mut self, endpoint: u8, at: Instant) {
+        let Some(queue) = self.queues.get_mut(&endpoint) else {
+            return;
+        };
+        let (Some(flight), Some(submit)) = (queue.land(), queue.first()) else {
+            return;
+        };
+        let submit = submit.clone();
+        let data = self.finish(endpoint, &submit.data, flight.bytes, at);
+        match flight.then {
+            Then::Complete => {
+                self.end(endpoint, Status::OK, flight.bytes, data);
+                self.kick(endpoint, at);
+                self.kick_others(endpoint, at);
+            }
+            Then::Stick => self.stick(endpoint, at),
+            Then::Unplug => self.unplug(at, Why::Fault, None),
+        }
+    }
+
+    /// Does what the bytes are for, and returns those for the host.
+    fn finish(&mut self, endpoint: u8, data: &[u8], bytes: usize, at: Instant) -> Vec<u8> {
+        match endpoint {
+            INTERRUPT_IN => {
+                let event = self.line.next_event();
+                self.line.told();
+                event.map_or(Vec::new(), |event| event.to_packet().into())
+            }
+            FIRMWARE_OUT => {
+                self.loader.take(&data[..bytes]);
+                Vec::new()
+            }
+            FIRMWARE_IN => {
+                self.note(at, What::BlockRead);
+                self.loader.block_read(at + self.options.boot);
+                Loader::block_bytes()[..bytes].into()
+            }
+            DATA_OUT => {
+                let tally = self.loop_back.send(data, self.line.is_up());
+                self.counters.cells_in += tally.came;
+                self.counters.cells_ignored += tally.ignored;
+                self.counters.cells_dropped += tally.dropped;
+                Vec::new()
+            }
+            DATA_IN => {
+                self.counters.cells_out += (bytes / CELL_LEN) as u64;
+                self.loop_back.receive(bytes)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Begins with transfers that waited for this endpoint.
+    fn kick_others(&mut self, endpoint: u8, at: Instant) {
+        match endpoint {
+            FIRMWARE_OUT => self.kick(FIRMWARE_IN, at),
+            DATA_OUT if self.loop_back.is_waiting() => self.kick(DATA_IN, at),
+            _ => {}
+        }
+    }
+
+    fn stick(&mut self, endpoint: u8, at: Instant) {
+        self.note(at, What::Stuck { endpoint });
+        self.queues.entry(endpoint).or_default().stick();
+    }
+
+    /// Ends the endpoint's first transfer: it leaves the queue as it is answered.
+    fn end(&mut self, endpoint: u8, status: Status, actual: usize, data: Vec<u8>) {
+        let queue = self.queues.get_mut(&endpoint);
+        if let Some(submit) = queue.and_then(Queue::pop) {
+            self.reply(&submit, status, actual, data);
+        }
+    }
+
+    fn reply(&mut self, submit: &Submit, status: Status, actual: usize, data: Vec<u8>) {
+        let reply = Reply::Submit {
+            seqnum: submit.seqnum,
+            endpoint: submit.endpoint,
+            status,
+            actual,
+            data,
+        };
+        reply.write(&mut self.replies);
+    }
+}
+
+#[cfg(test)]
+mod tests;

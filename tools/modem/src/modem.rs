@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A modem that is plugged in: the device, its socket and its threads.
+
+use std::fmt;
+use std::io::{self, BufReader, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::device::Device;
+use crate::log::{Counters, Event, Log, Progress, View, What, Why};
+use crate::options::Options;
+use crate::usbip::Command;
+use crate::vhci::{self, Port};
+
+/// Why a modem could not be plugged in.
+#[derive(Debug)]
+pub enum Error {
+    /// There is no virtual host controller: the module `vhci_hcd` is not loaded.
+    NoController(PathBuf, io::Error),
+    /// Something is plugged into every port.
+    NoFreePort,
+    /// The kernel did not take the socket.
+    Attach(io::Error),
+    /// There is no memory, or whatever else a socket and two threads need.
+    System(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoController(folder, _) => write!(
+                f,
+                "no virtual USB host controller in {}: load the module vhci_hcd",
+                folder.display()
+            ),
+            Self::NoFreePort => {
+                write!(f, "all ports of the virtual USB host controller are in use")
+            }
+            Self::Attach(_) => write!(f, "the kernel did not take the modem's socket"),
+            Self::System(_) => write!(f, "no socket or thread for the modem"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoController(_, error) | Self::Attach(error) | Self::System(error) => Some(error),
+            Self::NoFreePort => None,
+        }
+    }
+}
+
+/// A modem that is plugged in, or was.
+///
+/// Dropping it unplugs it.
+#[derive(Debug)]
+pub struct Modem {
+    shared: Arc<Shared>,
+    port: Option<Port>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the two threads and the handle have in common.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// The device has something due at another time than before, or is gone.
+    due_changed: Condvar,
+    log: Log,
+}
+
+#[derive(Debug)]
+struct State {
+    device: Device,
+    socket: UnixStream,
+}
+
+impl Modem {
+    /// Plugs a modem into a free port of the virtual host controller.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn plug(options: Options) -> Result<Self, Error> {
+        let controller = options.vhci.clone();
+        let epoch = options.epoch;
+        let (ours, theirs) = UnixStream::pair().map_err(Error::System)?;
+        let mut modem = Self::on_socket(options, ours).map_err(Error::System)?;
+        let port = vhci::attach(&controller, &theirs).map_err(|error| {
+            if controller.exists() {
+                Error::Attach(error)
+            } else {
+                Error::NoController(controller, error)
+            }
+        })?;
+        modem.port = Some(port.ok_or(Error::NoFreePort)?);
+        let attached = epoch.map_or(Instant::now(), |epoch| epoch.max(Instant::now()));
+        modem.shared.lock().device.note(attached, What::Attached);
+        modem.shared.change(|_| {});
+        Ok(modem)
+    }
+
+    /// Starts a modem whose host is at the other end of `socket`.
+    pub(crate) fn on_socket(options: Options, socket: UnixStream) -> io::Result<Self> {
+        let log = Log::new(options.epoch.unwrap_or_else(Instant::now));
+        let reader = BufReader::with_capacity(64 << 10, socket.try_clone()?);
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                device: Device::new(options),
+                socket,
+            }),
+            due_changed: Condvar::new(),
+            log,
+        });
+        let mut modem = Self {
+            shared: shared.clone(),
+            port: None,
+            threads: Vec::new(),
+        };
+        let listener = shared.clone();
+        modem.spawn("modem-rx", move || listener.listen(reader))?;
+        modem.spawn("modem-bus", move || shared.keep_time())?;
+        Ok(modem)
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = thread::Builder::new().name(name.into()).spawn(body)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Where it is plugged in.
+    pub fn port(&self) -> Option<&Port> {
+        self.port.as_ref()
+    }
+
+    /// The moment that the log counts its times from.
+    pub fn epoch(&self) -> Instant {
+        self.shared.log.epoch()
+    }
+
+    /// What happened so far, in order.
+    pub fn events(&self) -> Vec<Event> {
+        self.shared.log.view().events.clone()
+    }
+
+    /// How much firmware came so far.
+    pub fn progress(&self) -> Progress {
+        self.shared.log.view().progress
+    }
+
+    /// What has been counted so far.
+    pub fn counters(&self) -> Counters {
+        self.shared.log.view().counters
+    }
+
+    /// Waits until something of this kind has happened, also if it was before the
+    /// call, and returns the first such event; or `None` after `limit`.
+    pub fn wait_for(&self, limit: Duration, what: impl Fn(&What) -> bool) -> Option<Event> {
+        self.wait_until(limit, |view| view.find(&what).cloned())
+    }
+
+    /// Waits until `found` finds what it wants in the log, which it is shown after
+    /// each change; or returns `None` after `limit`.
+    pub fn wait_until<T>(
+        &self,
+        limit: Duration,
+        found: impl FnMut(&View) -> Option<T>,
+    ) -> Option<T> {
+        self.shared.log.wait(limit, found)
+    }
+
+    /// The line goes down, until the host starts it again.
+    pub fn drop_line(&self) {
+        self.shared
+            .change(|device| device.drop_line(Instant::now()));
+    }
+
+    /// Pulls the plug, in the middle of whatever is under way; once is enough.
+    ///
+    /// The host notices by itself, soon: see [`Self::wait_forgotten`].
+    pub fn unplug(&self) {
+        self.shared
+            .change(|device| device.unplug(Instant::now(), Why::Asked, None));
+    }
+
+    /// Waits until the host has let go of the modem, after it was unplugged: its
+    /// driver is unbound and its port is free. Returns false after `limit`.
+    pub fn wait_forgotten(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        let is_free = || match &self.port {
+            Some(port) => port.is_free().unwrap_or(false),
+            None => true,
+        };
+        while !is_free() {
+            if Instant::now() >= end {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+}
+
+impl Drop for Modem {
+    fn drop(&mut self) {
+        self.unplug();
+        for thread in self.threads.drain(..) {
+            // A panic has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Takes the host's commands, until the connection ends.
+    fn listen(&self, mut socket: BufReader<UnixStream>) {
+        loop {
+            let command = Command::read(&mut socket);
+            let now = Instant::now();
+            match command {
+                Ok(Some(command)) => self.change(|device| device.command(now, command)),
+                Ok(None) => return self.change(|device| device.unplug(now, Why::Host, None)),
+                Err(error) => {
+                    let why = match error.kind() {
+                        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Why::Protocol,
+                        _ => Why::Host,
+                    };
+                    let error = Some(error.to_string());
+                    return self.change(|device| device.unplug(now, why, error));
+                }
+            }
+        }
+    }
+
+    /// Lets the device do what is due, until it is gone.
+    fn keep_time(&self) {
+        let mut state = self.lock();
+        while !state.device.is_gone() {
+            state.device.poll(Instant::now());
+            self.flush(&mut state);
+            let wait = state
+                .device
+                .deadline()
+                .map(|due| due.saturating_duration_since(Instant::now()));
+            state = match wait {
+                _ if state.device.is_gone() => break,
+                Some(Duration::ZERO) => state,
+                Some(wait) => {
+                    let waited = self.due_changed.wait_timeout(state, wait);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.due_changed.wait(state);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something to the device, and what follows from it.
+    fn change(&self, change: impl FnOnce(&mut Device)) {
+        let mut state = self.lock();
+        let before = state.device.deadline();
+        change(&mut state.device);
+        self.flush(&mut state);
+        let after = state.device.deadline();
+        let gone = state.device.is_gone();
+        drop(state);
+        if after != before || gone {
+            self.due_changed.notify_all();
+        }
+    }
+
+    /// Sends what has to be sent, and logs what has to be logged. The state stays
+    /// locked meanwhile, so that the replies go out in the order that they were
+    /// made in. The host always reads, whatever else it does, so this ends.
+    fn flush(&self, state: &mut State) {
+        let State { device, socket } = state;
+        if !device.replies.is_empty() {
+            if let Err(error) = socket.write_all(&device.replies) {
+                device.unplug(Instant::now(), Why::Host, Some(error.to_string()));
+            }
+            device.replies.clear();
+        }
+        if device.is_gone() {
+            // It may be closed already; and it wakes up the thread that listens.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        let (progress, counters) = (device.progress(), device.counters);
+        self.log.update(&mut device.notes, progress, counters);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The USB/IP protocol, as far as a device needs it.
+//!
+//! The host sends commands and the device sends replies, each a header of 48
+//! bytes in network byte order, some with data behind it; the layout is that of
+//! `drivers/usb/usbip/usbip_common.h` and `Documentation/usb/usbip_protocol.rst`.
+//! The host is the kernel that we test, so nothing that it sends is trusted.
+
+use std::io::{self, Read};
+
+use wire::setup::{SETUP_LEN, Setup};
+
+/// Bytes in a header.
+pub(crate) const HEADER_LEN: usize = 48;
+
+/// The longest transfer that we take, in bytes; no driver comes near it.
+const MAX_LENGTH: usize = 1 << 20;
+
+const CMD_SUBMIT: u32 = 1;
+const CMD_UNLINK: u32 = 2;
+const RET_SUBMIT: u32 = 3;
+const RET_UNLINK: u32 = 4;
+
+const DIR_IN: u32 = 1;
+
+/// How a transfer ended: 0 or one of the kernel's error numbers, negated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status(pub(crate) i32);
+
+impl Status {
+    pub(crate) const OK: Self = Self(0);
+    /// The endpoint is halted, or a control request refused (`EPIPE`).
+    pub(crate) const STALL: Self = Self(-32);
+    /// There is no such endpoint: nobody answers on the bus (`EPROTO`).
+    pub(crate) const NO_ANSWER: Self = Self(-71);
+    /// The device sent more than the host has room for (`EOVERFLOW`).
+    pub(crate) const BABBLE: Self = Self(-75);
+    /// Cancelled before its end (`ECONNRESET`).
+    pub(crate) const UNLINKED: Self = Self(-104);
+
+    fn word(self) -> u32 {
+        u32::from_ne_bytes(self.0.to_ne_bytes())
+    }
+}
+
+/// A transfer that the host asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Submit {
+    /// What the reply refers to.
+    pub(crate) seqnum: u32,
+    /// The endpoint's address, with the direction in bit 7.
+    pub(crate) endpoint: u8,
+    /// How much may be transferred, in bytes.
+    pub(crate) length: usize,
+    /// The setup packet, for a control transfer.
+    pub(crate) setup: Setup,
+    /// What the host sends; empty where the device does.
+    pub(crate) data: Vec<u8>,
+}
+
+/// What the host wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Start a transfer.
+    Submit(Submit),
+    /// Cancel the transfer `victim`.
+    Unlink { seqnum: u32, victim: u32 },
+}
+
+impl Command {
+    /// Reads the next command. `None` is the end of the connection.
+    pub(crate) fn read(from: &mut impl Read) -> io::Result<Option<Self>> {
+        let mut header = [0; HEADER_LEN];
+        if !read_or_end(from, &mut header)? {
+            return Ok(None);
+        }
+        let word = |at: usize| {
+            let bytes = header[at..at + 4].try_into().expect("four bytes");
+            u32::from_be_bytes(bytes)
+        };
+        let seqnum = word(4);
+        match word(0) {
+            CMD_SUBMIT => {
+                let endpoint = endpoint(word(16), word(12))?;
+                let length = length(word(24))?;
+                // Only isochronous transfers have packets, and we have no such
+                // endpoint; some hosts say -1 for the others.
+                if !matches!(word(32), 0 | u32::MAX) {
+                    return Err(invalid("an isochronous transfer"));
+                }
+                let setup: [u8; SETUP_LEN] = header[40..].try_into().expect("eight bytes");
+                let mut data = vec![0; if endpoint & 0x80 == 0 { length } else { 0 }];
+                from.read_exact(&mut data)?;
+                Ok(Some(Self::Submit(Submit {
+                    seqnum,
+                    endpoint,
+                    length,
+                    setup: Setup::from_bytes(setup),
+                    data,
+                })))
+            }
+            CMD_UNLINK => Ok(Some(Self::Unlink {
+                seqnum,
+                victim: word(20),
+            })),
+            _ => Err(invalid("an unknown command")),
+        }
+    }
+}
+
+/// What the device answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// A transfer has ended.
+    Submit {
+        seqnum: u32,
+        endpoint: u8,
+        status: Status,
+        /// How much was transferred, in bytes.
+        actual: usize,
+        /// What the device sends; empty where the host does.
+        data: Vec<u8>,
+    },
+    /// A transfer was cancelled, or had ended before it could be.
+    Unlink { seqnum: u32, status: Status },
+}
+
+impl Reply {
+    /// Appends the reply as it goes over the socket.
+    pub(crate) fn write(&self, to: &mut Vec<u8>) {
+        let start = to.len();
+        match self {
+            Self::Submit {
+                seqnum,
+                endpoint,
+                status,
+                actual,
+                data,
+            } => {
+                let actual = u32::try_from(*actual).expect("at most MAX_LENGTH");
+                put(to, &[RET_SUBMIT, *seqnum, 0]);
+                put(to, &[u32::from(endpoint >> 7), u32::from(endpoint & 0x0f)]);
+                put(to, &[status.word(), actual]);
+                to.resize(start + HEADER_LEN, 0);
+                to.extend(data);
+            }
+            Self::Unlink { seqnum, status } => {
+                put(to, &[RET_UNLINK, *seqnum, 0, 0, 0]);
+                put(to, &[status.word()]);
+                to.resize(start + HEADER_LEN, 0);
+            }
+        }
+    }
+}
+
+fn put(to: &mut Vec<u8>, words: &[u32]) {
+    to.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+}
+
+fn invalid(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the host sent {what}"))
+}
+
+fn endpoint(number: u32, direction: u32) -> io::Result<u8> {
+    match u8::try_from(number) {
+        Ok(number @ 0..=15) if direction <= DIR_IN => {
+            Ok(number | if direction == DIR_IN { 0x80 } else { 0 })
+        }
+        _ => Err(invalid("an endpoint that cannot be")),
+    }
+}
+
+fn length(bytes: u32) -> io::Result<usize> {
+    match usize::try_from(bytes) {
+        Ok(length @ 0..=MAX_LENGTH) => Ok(length),
+        _ => Err(invalid("a transfer that is too long")),
+    }
+}
+
+/// Fills `buffer`, or returns false where the stream ends before its first byte.
+fn read_or_end(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match from.read(&mut buffer[filled..]) {
+            Ok(0) if filled == 0 => return Ok(false),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests;
