@@ -177,7 +177,7 @@ impl Interface<device::Core<'_>> {
                 CStr::from_char_ptr((&raw const (*device).devpath).cast()),
             )
         };
-        Ok(CString::try_from_fmt(fmt!("usb-{}-{}", bus, ports))?)
+        CString::try_from_fmt(fmt!("usb-{}-{}", bus, ports))
     }
 
     /// Claims another interface of the device for the same driver, by its number.

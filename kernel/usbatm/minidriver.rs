@@ -138,7 +138,7 @@ macro_rules! module_minidriver {
         }
 
         impl $crate::InModule for $type {
-            type Module = crate::LocalModule;
+            type Module = LocalModule;
         }
     };
 }

@@ -211,7 +211,7 @@ impl<M: Minidriver> Shared<M> {
 fn description(interface: &usb::Interface<device::Core<'_>>) -> Result<CString> {
     let product = interface.device().product().unwrap_or(c"");
     let path = interface.usb_path()?;
-    Ok(CString::try_from_fmt(fmt!("{} ({})", product, &*path))?)
+    CString::try_from_fmt(fmt!("{} ({})", product, &*path))
 }
 
 /// What the USB driver keeps for a modem.

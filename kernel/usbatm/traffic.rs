@@ -5,42 +5,233 @@
 //! The [`Modem`](crate::Modem) makes one before it registers the ATM device, starts it when the
 //! line side is ready, and stops it when the modem goes. The ATM layer may hold it for longer,
 //! until the last connection is closed; nothing in it may be part of a minidriver's module.
+//!
+//! # Where the work is done
+//!
+//! ```text
+//!   sockets, PPP, bridging     open  close  send        push            pop
+//!   ---------------------------|------|------|-----------^---------------^-------------
+//!   Traffic                    v      v      v           |  bottom half  |
+//!                            +----------+  +----+        |               |
+//!                            |    Rx    |  | Tx |     arrived           done
+//!                            +----------+  +----+        ^               ^
+//!                                 ^          |           |               |
+//!   USB transfers                 | cells    v           +--- Rx     Tx -+
+//! ```
+//!
+//! Cells are put together ([`Rx`]) and made ([`Tx`]) where transfers end, in whatever context the
+//! host controller calls us, because nothing else keeps the modem busy without a pause. The ATM
+//! layer does not want to be called there. So packets that are complete, and those that have been
+//! sent, wait for a work item that runs in a bottom half, and moves both: `push` to the receiver,
+//! `pop` to the sender. There is no tasklet, and no timer for either.
+//!
+//! # When connections close and modems go
+//!
+//! - A connection that closes is taken out of the receiver's list and gets back what waits to be
+//!   sent. What the bottom half has in hand is waited for, and what comes later is dropped by the
+//!   [`Vcc`](atm::Vcc), which is cut off from its socket.
+//! - A modem that goes gives all waiting packets back, tells the owners of all connections to
+//!   close them, and ends all transfers. After that only `close` comes, and nothing runs.
+//!
+//! While it runs, a `Traffic` holds references to itself, for its work items. [`Traffic::stop`]
+//! ends that, too.
 
-use crate::Channels;
+use crate::{
+    rx::Rx,
+    tx::Tx,
+    Channels, //
+};
+use core::{
+    cmp::max,
+    fmt::Write, //
+};
 use kernel::{
+    impl_has_delayed_work,
+    impl_has_work,
+    new_delayed_work,
+    new_work,
     prelude::*,
     str::CString,
     sync::{
+        aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+    workqueue::{
+        self,
+        DelayedWork,
+        Work,
+        WorkItem, //
     }, //
 };
+use usb::{
+    Pipe,
+    Stream, //
+};
+use wire::cell::{
+    Stride,
+    CELL_LEN, //
+};
+
+/// How many transfers are under way in each direction.
+const TRANSFERS: usize = 4;
+
+/// How many cells a transfer has room for.
+const CELLS: usize = 64;
+
+/// How long an endpoint is left alone that failed.
+const REVIVAL_MS: u32 = 100;
+
+/// The work item that talks to the ATM layer.
+const BOTTOM_HALF: u64 = 0;
+/// The one that submits transfers again that have failed.
+const REVIVAL: u64 = 1;
 
 /// The traffic of one modem.
+#[pin_data]
 pub(crate) struct Traffic {
+    device: ARef<usb::Device>,
     /// The first line of the device's file in `/proc/net/atm`.
-    #[expect(dead_code)]
     description: CString,
+    stopped: Atomic<bool>,
+    #[pin]
+    rx: Stream<Rx>,
+    #[pin]
+    tx: Stream<Tx>,
+    #[pin]
+    bottom_half: Work<Traffic, BOTTOM_HALF>,
+    #[pin]
+    revival: DelayedWork<Traffic, REVIVAL>,
+}
+
+impl_has_work! {
+    impl HasWork<Self, 0> for Traffic { self.bottom_half }
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self, 1> for Traffic { self.revival }
 }
 
 impl Traffic {
-    /// Allocates all that is needed: URBs and their buffers, the table of connections. May sleep.
+    /// Allocates all that is needed: transfers and their buffers. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, or `EINVAL` for an impossible padding.
+    #[inline(never)] // In this module, not in a minidriver's, because of what it points to.
     pub(crate) fn new(
-        _device: &usb::Device,
-        _channels: &Channels,
+        device: &usb::Device,
+        channels: &Channels,
         description: CString,
     ) -> Result<Arc<Self>> {
-        Ok(Arc::new(Self { description }, GFP_KERNEL)?)
+        let rx_stride = Stride::new(channels.rx_padding.try_into()?);
+        let tx_stride = Stride::new(channels.tx_padding.try_into()?);
+        let rx_size = whole_packets(CELLS * CELL_LEN, channels.rx.max_packet());
+        let tx_size = max(tx_stride.get(), tx_stride.fit(CELLS * CELL_LEN));
+        Arc::pin_init(
+            try_pin_init!(Self {
+                device: device.into(),
+                description,
+                stopped: Atomic::new(false),
+                rx <- Stream::new(device, channels.rx, TRANSFERS, rx_size, Rx::new(rx_stride)),
+                tx <- Stream::new(device, channels.tx, TRANSFERS, tx_size, Tx::new(tx_stride)),
+                bottom_half <- new_work!("Traffic::bottom_half"),
+                revival <- new_delayed_work!("Traffic::revival"),
+            }? Error),
+            GFP_KERNEL,
+        )
     }
 
     /// Lets cells flow: the alternate setting is selected, the ATM device registered.
-    pub(crate) fn start(&self) -> Result {
-        Ok(())
+    ///
+    /// # Errors
+    ///
+    /// The modem does not take a transfer, because it is gone, for example.
+    #[inline(never)] // As for `new`.
+    pub(crate) fn start(self: &Arc<Self>) -> Result {
+        self.rx.handler().start(self);
+        self.tx.handler().start(self);
+        self.rx.start()
     }
 
     /// The modem goes: releases all connections, cancels all transfers, drops what is queued.
     /// Nothing is sent or received when it returns; may be called again. Sleeps.
-    pub(crate) fn stop(&self) {}
+    #[inline(never)] // As for `new`.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Relaxed);
+        let strays = self.rx.handler().stop();
+        self.tx.handler().stop();
+        // Handlers that saw it running are waited for here, and with them goes the last who could
+        // queue one of the items.
+        self.rx.stop();
+        self.tx.stop();
+        atm::work::flush_delayed(&self.revival);
+        atm::work::flush(&self.bottom_half);
+        if strays > 0 {
+            dev_info!(self.device, "{} cells came for nobody\n", strays);
+        }
+    }
+
+    /// Has the bottom half see what there is for the ATM layer. Callable from any context.
+    pub(crate) fn queue_bottom_half(self: &Arc<Self>) {
+        // If it is queued already, it has not begun yet.
+        let _ = workqueue::system_bh().enqueue::<Arc<Self>, BOTTOM_HALF>(self.clone());
+    }
+
+    /// Submits those transfers of the receiver again that are idle, after a moment. Callable from
+    /// any context.
+    pub(crate) fn queue_revival(self: &Arc<Self>) {
+        let delay = msecs_to_jiffies(REVIVAL_MS);
+        // If it is queued already, it will see this one, too.
+        let _ = workqueue::system().enqueue_delayed::<Arc<Self>, REVIVAL>(self.clone(), delay);
+    }
+
+    /// Logs a transfer that failed.
+    pub(crate) fn complain(&self, what: &str, error: Error) {
+        dev_warn!(self.device, "{} cells failed: {:?}\n", what, error);
+    }
+}
+
+/// The length of a transfer from the modem: about `len`, rounded to whole packets, so that the
+/// modem can't send more than we have room for.
+fn whole_packets(len: usize, packet: usize) -> usize {
+    max(1, (len + packet / 2) / packet) * packet
+}
+
+impl WorkItem<BOTTOM_HALF> for Traffic {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        for skb in this.rx.handler().take_arrived() {
+            // If nobody wants it any more, that has been counted.
+            let _ = skb.push();
+        }
+        drop(this.tx.handler().take_done());
+    }
+}
+
+impl WorkItem<REVIVAL> for Traffic {
+    type Pointer = Arc<Self>;
+
+    fn run(this: Arc<Self>) {
+        if this.rx.start().is_err() && this.rx.handler().is_running() {
+            this.queue_revival();
+        }
+    }
 }
 
 impl atm::Operations for Traffic {
@@ -49,13 +240,109 @@ impl atm::Operations for Traffic {
         &TABLE
     };
 
-    fn open(_this: ArcBorrow<'_, Self>, _vcc: &Arc<atm::Vcc>) -> Result {
-        Err(ENODEV)
+    fn open(this: ArcBorrow<'_, Self>, vcc: &Arc<atm::Vcc>) -> Result {
+        if vcc.aal() != atm::Aal::Aal5 {
+            return Err(EINVAL);
+        }
+        this.rx.handler().open(vcc)
     }
 
-    fn close(_this: ArcBorrow<'_, Self>, _vcc: &Arc<atm::Vcc>) {}
+    fn close(this: ArcBorrow<'_, Self>, vcc: &Arc<atm::Vcc>) {
+        this.rx.handler().close(vcc);
+        this.tx.handler().close(vcc);
+        // Packets of the connection that were sent may still be there.
+        atm::work::flush(&this.bottom_half);
+    }
 
-    fn send(_this: ArcBorrow<'_, Self>, _skb: atm::OutgoingSkb) -> Result {
-        Err(ENODEV)
+    fn send(this: ArcBorrow<'_, Self>, skb: atm::OutgoingSkb) -> Result {
+        this.tx.handler().send(&this.tx, skb)
+    }
+
+    fn ioctl(this: ArcBorrow<'_, Self>, cmd: u32, arg: UserPtr) -> Result<i32> {
+        if this.stopped.load(Relaxed) {
+            return Err(ENODEV);
+        }
+        if cmd != atm::QUERYLOOP {
+            return Err(ENOIOCTLCMD);
+        }
+        UserSlice::new(arg, size_of::<i32>())
+            .writer()
+            .write(&atm::LM_NONE)?;
+        Ok(0)
+    }
+
+    fn proc_line(
+        this: ArcBorrow<'_, Self>,
+        device: &atm::Device,
+        line: usize,
+        out: &mut atm::ProcLine<'_>,
+    ) -> Result {
+        match line {
+            0 => writeln!(out, "{}", &*this.description)?,
+            1 => {
+                let [a, b, c, d, e, f] = device.esi();
+                writeln!(out, "MAC: {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")?;
+            }
+            2 => {
+                let atm::AalStats {
+                    tx,
+                    tx_err,
+                    rx,
+                    rx_err,
+                    rx_drop,
+                } = device.aal5_stats();
+                writeln!(
+                    out,
+                    "AAL5: tx {tx} ( {tx_err} err ), rx {rx} ( {rx_err} err, {rx_drop} drop )"
+                )?;
+            }
+            3 => writeln!(out, "{}", this.state(device))?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Traffic {
+    /// What the device's file says of the line.
+    fn state(&self, device: &atm::Device) -> &'static str {
+        if self.stopped.load(Relaxed) {
+            return "Disconnected";
+        }
+        match device.signal() {
+            atm::Signal::Found => "Line up",
+            atm::Signal::Lost => "Line down",
+            atm::Signal::Unknown => "Line state unknown",
+        }
+    }
+}
+
+/// Whether a transfer failed because it was cancelled or the modem is gone, which is no reason to
+/// complain, or to try again.
+pub(crate) fn was_cancelled(error: Error) -> bool {
+    [ENOENT, ECONNRESET, ESHUTDOWN, ENODEV, EPERM].contains(&error)
+}
+
+/// Something that is worth a line in the log, but not each time.
+pub(crate) struct Rare {
+    last: Option<Instant<Monotonic>>,
+}
+
+impl Rare {
+    const INTERVAL: Delta = Delta::from_secs(5);
+
+    /// It has not happened yet.
+    pub(crate) const fn new() -> Self {
+        Self { last: None }
+    }
+
+    /// It happened; returns whether enough time has gone by since the last time.
+    pub(crate) fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = !self.last.is_some_and(|last| now - last < Self::INTERVAL);
+        if is_due {
+            self.last = Some(now);
+        }
+        is_due
     }
 }

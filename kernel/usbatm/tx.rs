@@ -197,6 +197,8 @@ impl State {
             return Some(current);
         }
         let skb = self.waiting.pop()?;
+        // Neither fails: the address was looked at when the connection was opened, and the length
+        // when the packet was sent.
         let vc = vc_of(skb.vcc()).ok()?;
         Segmenter::new(vc, skb).ok()
     }

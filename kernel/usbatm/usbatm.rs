@@ -51,7 +51,10 @@ mod channels;
 mod line;
 mod minidriver;
 mod modem;
+mod rx;
 mod traffic;
+mod tx;
+mod vcc;
 
 #[doc(hidden)]
 pub use usb as __usb;
