@@ -58,7 +58,7 @@
 //!     fn close(_this: ArcBorrow<'_, Self>, _vcc: &Arc<Vcc>) {}
 //!
 //!     fn send(_this: ArcBorrow<'_, Self>, skb: OutgoingSkb) -> Result {
-//!         skb.sent();
+//!         skb.vcc().count_tx();
 //!         Ok(())
 //!     }
 //! }

@@ -63,18 +63,6 @@ impl OutgoingSkb {
     pub fn vcc(&self) -> &Vcc {
         self.0.vcc()
     }
-
-    /// Counts the packet as sent, and gives it back. As with a drop, interrupts
-    /// must be on.
-    pub fn sent(self) {
-        self.vcc().count_tx();
-    }
-
-    /// Counts the packet as one that could not be sent, and gives it back. As
-    /// with a drop, interrupts must be on.
-    pub fn failed(self) {
-        self.vcc().count_tx_error();
-    }
 }
 
 impl Deref for OutgoingSkb {

@@ -121,13 +121,13 @@ impl Vcc {
         self.count(Counter::RxDrop);
     }
 
-    /// Counts a packet that was sent.
-    pub(crate) fn count_tx(&self) {
+    /// Counts a packet that was sent. As with the other counters, any context is fine.
+    pub fn count_tx(&self) {
         self.count(Counter::Tx);
     }
 
     /// Counts a packet that could not be sent.
-    pub(crate) fn count_tx_error(&self) {
+    pub fn count_tx_error(&self) {
         self.count(Counter::TxError);
     }
 

@@ -125,7 +125,10 @@ impl Rx {
         let mut state = self.state.lock();
         let refused = match state.traffic {
             None => Err((ENODEV, connection)),
-            Some(_) => state.connections.insert(connection).map_err(|c| (EADDRINUSE, c)),
+            Some(_) => state
+                .connections
+                .insert(connection)
+                .map_err(|c| (EADDRINUSE, c)),
         };
         // What was refused is freed only after that.
         drop(state);

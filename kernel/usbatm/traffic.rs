@@ -209,6 +209,7 @@ impl Traffic {
 /// The length of a transfer from the modem: about `len`, rounded to whole packets, so that the
 /// modem can't send more than we have room for.
 fn whole_packets(len: usize, packet: usize) -> usize {
+    let packet = max(1, packet);
     max(1, (len + packet / 2) / packet) * packet
 }
 
@@ -278,7 +279,7 @@ impl atm::Operations for Traffic {
         out: &mut atm::ProcLine<'_>,
     ) -> Result {
         match line {
-            0 => writeln!(out, "{}", &*this.description)?,
+            0 => out.write_fmt(fmt!("{}\n", &*this.description))?,
             1 => {
                 let [a, b, c, d, e, f] = device.esi();
                 writeln!(out, "MAC: {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")?;

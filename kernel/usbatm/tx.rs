@@ -107,7 +107,7 @@ impl Tx {
     ///
     /// `ENODEV` if the modem is gone, `EINVAL` if AAL5 can't carry the packet. It is given back.
     pub(crate) fn send(&self, stream: &Stream<Self>, skb: OutgoingSkb) -> Result {
-        if !aal5::fits(skb.len()) {
+        if skb.is_empty() || skb.len() > usize::from(aal5::MAX_SDU_LEN) {
             return Err(EINVAL);
         }
         let mut state = self.state.lock();
@@ -196,11 +196,19 @@ impl State {
         if let Some(current) = self.current.take() {
             return Some(current);
         }
-        let skb = self.waiting.pop()?;
-        // Neither fails: the address was looked at when the connection was opened, and the length
-        // when the packet was sent.
-        let vc = vc_of(skb.vcc()).ok()?;
-        Segmenter::new(vc, skb).ok()
+        while let Some(skb) = self.waiting.pop() {
+            let Ok(vc) = vc_of(skb.vcc()) else {
+                // Not reached: the address was looked at when the connection was opened.
+                self.done.push(skb);
+                continue;
+            };
+            match Segmenter::new(vc, skb) {
+                Ok(segmenter) => return Some(segmenter),
+                // Not reached: the length was looked at when the packet was sent.
+                Err(aal5::BadLength(skb)) => self.done.push(skb),
+            }
+        }
+        None
     }
 
     fn failed(&mut self, error: Error) {
@@ -215,9 +223,11 @@ impl State {
     /// Leaves all packets to the bottom half.
     fn give_up(&mut self) {
         let current = self.current.take().map(Segmenter::into_sdu);
-        for skb in current.into_iter().chain(core::mem::take(&mut self.waiting)) {
+        let mut next = current.or_else(|| self.waiting.pop());
+        while let Some(skb) = next {
             skb.vcc().count_tx_error();
             self.done.push(skb);
+            next = self.waiting.pop();
         }
         if let Some(traffic) = &self.traffic {
             traffic.queue_bottom_half();

@@ -27,7 +27,7 @@ impl Connection {
     /// Prepares a connection for [`Connections::insert`], with room for the longest packet that
     /// its owner wants to see: no peer can make us gather more.
     pub(crate) fn new(vcc: &Arc<atm::Vcc>, flags: Flags) -> Result<KBox<Self>> {
-        let room = aal5::pdu_len(vcc.max_rx_sdu());
+        let room = aal5::pdu_len(vcc.max_rx_sdu().try_into()?);
         let connection = Self {
             vc: vc_of(vcc)?,
             vcc: vcc.clone(),
