@@ -1,0 +1,128 @@
+//! The command line.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::setup::image::{self, Image};
+use crate::setup::kernel::{self, Kernel};
+use crate::setup::{Lab, doctor, modules};
+use crate::vm::{self, Accel};
+use crate::{demonstration, tests};
+
+/// Builds, boots, plugs, breaks and measures Rust drivers in the stock Debian
+/// kernel.
+#[derive(Parser)]
+#[command(name = "./lab", bin_name = "./lab", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Common {
+    /// The Debian mirror to use [default: the one that apt uses on this machine]
+    #[arg(long, global = true, value_name = "URL")]
+    mirror: Option<String>,
+    /// A kernel of your own, prepared for Rust modules: a folder with linux/,
+    /// stock/, release and cc, as the lab leaves it in its toolchain root
+    #[arg(long, global = true, value_name = "DIR")]
+    kernel: Option<PathBuf>,
+    /// The guest's processor: QEMU's own emulation, or KVM if it works here
+    #[arg(long, global = true, value_enum, default_value_t = Accel::Tcg)]
+    accel: Accel,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The demonstration: modems plugged, uploaded, pulled and removed, beside
+    /// the stock C driver
+    Run,
+    /// Every test: on the host, in the kernel, and the scenarios
+    #[command(disable_help_flag = true)]
+    Test {
+        /// Options of the test harness (see './lab test --help')
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// The modules only, left in target/modules/<kernel release>
+    Build,
+    /// An interactive virtual machine with the modules and the emulated modems
+    /// at hand
+    Shell,
+    /// What is there, what is missing, which versions, and whether the Rust
+    /// symbols match
+    Doctor,
+    /// Removes what was built
+    Clean {
+        /// The whole cache too: toolchain root, kernel, everything
+        #[arg(long)]
+        all: bool,
+    },
+    /// In the guest: plugs one emulated modem, until this command is ended
+    #[command(hide = true)]
+    Modem(crate::guest::plugged::Arguments),
+}
+
+/// Does what the command line says.
+pub fn run() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    if let Command::Modem(arguments) = &cli.command {
+        return crate::guest::plugged::run(arguments).map(|()| ExitCode::SUCCESS);
+    }
+    let lab = Lab::from_environment(cli.common.kernel)?;
+    let accel = cli.common.accel;
+    match cli.command {
+        Command::Run => {
+            let (kernel, image) = ready(&lab)?;
+            demonstration::show(&lab, &kernel, &image, accel)
+        }
+        Command::Test { arguments } => tests::run(&lab, accel, &arguments),
+        Command::Build => {
+            let kernel = kernel::set_up(&lab)?;
+            let folder = modules::build(&lab, &kernel)?;
+            println!("{}", folder.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Shell => {
+            let (_, image) = ready(&lab)?;
+            vm::shell(&image, accel).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Doctor => Ok(if doctor::examine(&lab)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Clean { all } => clean(&lab, all),
+        Command::Modem(_) => unreachable!("handled above"),
+    }
+}
+
+/// The whole set-up.
+pub fn ready(lab: &Lab) -> Result<(Kernel, Image)> {
+    let kernel = kernel::set_up(lab)?;
+    let folder = modules::build(lab, &kernel)?;
+    let image = image::make(lab, &kernel, &folder)?;
+    Ok((kernel, image))
+}
+
+fn clean(lab: &Lab, all: bool) -> Result<ExitCode> {
+    let remove = |path: PathBuf| match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    remove(lab.source.join("target"))?;
+    if all {
+        remove(lab.cache.clone())?;
+    } else {
+        for build in ["/src/build", "/src/image", "/src/host/target"] {
+            remove(lab.root.host(build))?;
+        }
+        for step in ["modules", "image-base", "image"] {
+            lab.steps.forget(step);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

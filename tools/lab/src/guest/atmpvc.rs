@@ -1,0 +1,111 @@
+//! A permanent ATM circuit as a socket: what `pppd` and friends stand on.
+//!
+//! No crate speaks `AF_ATMPVC`, so this is the one place in the tools that
+//! calls the C library itself. Layouts: `linux/atm.h`, `linux/atmdev.h`.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+/// `SOL_ATM` and `SO_ATMQOS = __SO_ENCODE(SOL_ATM, 2, struct atm_qos)`.
+const SOL_ATM: libc::c_int = 264;
+const SO_ATMQOS: libc::c_int = (SOL_ATM & 0x1ff) << 22 | 2 << 16 | size_of::<Qos>() as libc::c_int;
+const ATM_AAL5: libc::c_int = 5;
+/// Traffic class: unspecified bit rate.
+const ATM_UBR: u8 = 1;
+
+/// `struct atm_trafprm`: the class, rates and delays, then the fields of ABR,
+/// of which UBR needs none.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct TrafficParameters {
+    class: u8,
+    max_pcr: libc::c_int,
+    pcr: libc::c_int,
+    min_pcr: libc::c_int,
+    max_cdv: libc::c_int,
+    max_sdu: libc::c_int,
+    abr: [u32; 4],
+}
+
+/// `struct atm_qos`.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Qos {
+    transmit: TrafficParameters,
+    receive: TrafficParameters,
+    aal: u8,
+}
+
+/// `struct sockaddr_atmpvc`.
+#[repr(C)]
+struct Address {
+    family: libc::sa_family_t,
+    interface: libc::c_short,
+    vpi: libc::c_short,
+    vci: libc::c_int,
+}
+
+/// An open VCC.
+pub struct Pvc(File);
+
+impl Pvc {
+    /// Opens the VCC `vpi`.`vci` of the ATM device number `interface` for AAL5
+    /// PDUs of up to `max_sdu` bytes at unspecified bit rate.
+    pub fn open(interface: i16, vpi: i16, vci: i32, max_sdu: i32) -> io::Result<Self> {
+        // SAFETY: no pointers are passed.
+        let fd = check(unsafe { libc::socket(libc::AF_ATMPVC, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, ATM_AAL5) })?;
+        // SAFETY: `fd` has just been opened and belongs to nobody else.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let parameters = TrafficParameters { class: ATM_UBR, max_sdu, ..Default::default() };
+        let qos = Qos { transmit: parameters, receive: parameters, aal: ATM_AAL5 as u8 };
+        // SAFETY: the pointer and the length describe `qos`, which the kernel only reads.
+        check(unsafe {
+            libc::setsockopt(fd, SOL_ATM, SO_ATMQOS, (&raw const qos).cast(), size_of::<Qos>() as libc::socklen_t)
+        })?;
+        let address = Address { family: libc::AF_ATMPVC as libc::sa_family_t, interface, vpi, vci };
+        // SAFETY: the pointer and the length describe `address`, which the kernel only reads.
+        check(unsafe { libc::connect(fd, (&raw const address).cast(), size_of::<Address>() as libc::socklen_t) })?;
+        let pvc = Self(File::from(socket));
+        pvc.limit_reads()?;
+        Ok(pvc)
+    }
+
+    /// A read that waits for 5 s fails: a lost PDU must not hang the lab.
+    fn limit_reads(&self) -> io::Result<()> {
+        let limit = libc::timeval { tv_sec: 5, tv_usec: 0 };
+        let (fd, length) = (self.0.as_raw_fd(), size_of::<libc::timeval>() as libc::socklen_t);
+        // SAFETY: the pointer and the length describe `limit`, which the kernel only reads.
+        check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, (&raw const limit).cast(), length) })?;
+        Ok(())
+    }
+
+    /// Sends one PDU; waits while the socket's buffer is full.
+    pub fn send(&mut self, pdu: &[u8]) -> io::Result<()> {
+        self.0.write(pdu).and_then(|sent| if sent == pdu.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) })
+    }
+
+    /// Receives one PDU into `buffer`; its length.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layouts_are_the_kernels() {
+        // sizeof on amd64, from the C headers.
+        assert_eq!(size_of::<TrafficParameters>(), 40);
+        assert_eq!(size_of::<Qos>(), 84);
+        assert_eq!(SO_ATMQOS, 0x4202_0054);
+        assert_eq!(size_of::<Address>(), 12);
+    }
+}

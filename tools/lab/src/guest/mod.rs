@@ -1,0 +1,86 @@
+//! The lab inside the guest: its first program. It does the jobs that the host
+//! sends over the second serial line.
+
+pub mod atmpvc;
+pub mod demonstration;
+pub mod kmsg;
+pub mod machine;
+pub mod modules;
+pub mod plugged;
+pub mod removal;
+pub mod scenarios;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+
+use crate::protocol::{FromGuest, Job, ToGuest};
+use kmsg::Kmsg;
+
+/// Says things to the host.
+pub struct Host(Mutex<File>);
+
+impl Host {
+    /// Sends one message.
+    pub fn say(&self, message: &FromGuest) {
+        let mut line = serde_json::to_vec(message).unwrap_or_default();
+        line.push(b'\n');
+        // Without a host there is nobody to tell that this failed.
+        let _ = self.0.lock().unwrap().write_all(&line);
+    }
+
+    /// Tells a fact that the job shows.
+    pub fn note(&self, text: impl Into<String>) {
+        self.say(&FromGuest::Note(text.into()));
+    }
+
+    /// Begins a part of the account.
+    pub fn heading(&self, text: impl Into<String>) {
+        self.say(&FromGuest::Heading(text.into()));
+    }
+}
+
+/// The life of the guest's first program.
+pub fn init() -> ! {
+    if let Err(error) = machine::set_up() {
+        println!("lab: cannot set up the guest: {error:#}");
+    } else if machine::wants_shell() {
+        machine::shell();
+    } else if let Err(error) = serve() {
+        println!("lab: the guest ends: {error:#}");
+    }
+    machine::power_off()
+}
+
+fn serve() -> Result<()> {
+    let line = File::options().read(true).write(true).open("/dev/ttyS1").context("no second serial line")?;
+    let mut settings = tcgetattr(&line)?;
+    cfmakeraw(&mut settings);
+    tcsetattr(&line, SetArg::TCSANOW, &settings)?;
+    let host = Host(Mutex::new(line.try_clone()?));
+    host.say(&FromGuest::Ready);
+    for said in BufReader::new(line).lines() {
+        match serde_json::from_str(&said?)? {
+            ToGuest::Run(job) => {
+                let done = perform(&job, &host);
+                host.say(&done);
+            }
+            ToGuest::PowerOff => break,
+        }
+    }
+    Ok(())
+}
+
+/// Does `job`; what the kernel logs meanwhile belongs to its result.
+fn perform(job: &Job, host: &Host) -> FromGuest {
+    let kernel = Kmsg::from_now();
+    let result = match job {
+        Job::Demonstration => demonstration::run(host),
+        Job::Scenario(name) => scenarios::run(name, host),
+        Job::KernelTest { index, name } => modules::kernel_test(*index, name),
+    };
+    FromGuest::Done { error: result.err().map(|error| format!("{error:#}")), kernel_log: kernel.lines() }
+}

@@ -1,0 +1,88 @@
+//! Kernel modules in the guest: loading, removing, and the in-kernel tests.
+
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::errno::Errno;
+use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
+
+use super::kmsg::Kmsg;
+use crate::protocol::Driver;
+
+/// Loads a stock module and what it needs, by modprobe.
+pub fn modprobe(module: &str) -> Result<()> {
+    let output = Command::new("/bin/modprobe").arg(module).output().context("cannot start modprobe")?;
+    ensure!(output.status.success(), "modprobe {module}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
+}
+
+/// The file of `module` in the implementation `driver`.
+fn file(driver: Driver, module: &str) -> PathBuf {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let folder = match driver {
+        Driver::Ours => "updates",
+        Driver::C => "kernel/drivers/usb/atm",
+    };
+    PathBuf::from(format!("/lib/modules/{}/{folder}/{module}.ko", release.trim()))
+}
+
+/// Loads exactly the file of `module` that `driver` means, as insmod does.
+pub fn insmod(driver: Driver, module: &str, parameters: &str) -> Result<()> {
+    let path = file(driver, module);
+    let file = File::open(&path).with_context(|| format!("no module {}", path.display()))?;
+    finit_module(&file, &CString::new(parameters)?, ModuleInitFlags::empty())
+        .with_context(|| format!("cannot load {}", path.display()))
+}
+
+/// Removes `module`, as rmmod does.
+pub fn rmmod(module: &str) -> Result<()> {
+    delete_module(&CString::new(module)?, DeleteModuleFlags::O_NONBLOCK)
+        .with_context(|| format!("cannot remove {module}"))
+}
+
+/// Loads the modem driver and its core.
+pub fn load(driver: Driver) -> Result<()> {
+    insmod(driver, "usbatm", "")?;
+    insmod(driver, "speedtch", "")
+}
+
+/// Removes what [`load`] loaded, if it is there.
+pub fn unload() -> Result<()> {
+    for module in ["speedtch", "usbatm"] {
+        if is_loaded(module) {
+            rmmod(module)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `module` is loaded.
+pub fn is_loaded(module: &str) -> bool {
+    fs::exists(format!("/sys/module/{module}/refcnt")).unwrap_or(false)
+}
+
+/// Runs the one in-kernel test: the module does it while it is loaded.
+pub fn kernel_test(index: usize, name: &str) -> Result<()> {
+    let log = Kmsg::from_now();
+    let path = file(Driver::Ours, "kthread_test");
+    let module = File::open(&path).with_context(|| format!("no module {}", path.display()))?;
+    let loaded = finit_module(&module, &CString::new(format!("case={index}"))?, ModuleInitFlags::empty());
+    if loaded.is_ok() {
+        rmmod("kthread_test").context("the test's module does not go")?;
+    }
+    let lines = log.lines();
+    if let Some(line) = lines.iter().find(|line| line.contains(&format!("not ok {name}"))) {
+        bail!("{}", line.split("not ok ").nth(1).unwrap_or(line));
+    }
+    match loaded {
+        Ok(()) => {
+            ensure!(lines.iter().any(|line| line.contains(&format!(": ok {name}"))), "the module did not run {name}");
+            Ok(())
+        }
+        Err(Errno::ENOENT) => bail!("the module knows no test {index}, or lacks a symbol"),
+        Err(error) => bail!("the module does not load: {error}"),
+    }
+}

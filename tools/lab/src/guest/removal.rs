@@ -1,0 +1,172 @@
+//! Taking modems away: by which means, in which phase of their life, and how
+//! long it takes.
+
+use std::fs;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use modem::{Fault, Options, Stage, What};
+
+use super::modules;
+use super::plugged::{self, FIRMWARE_TOTAL, Plugged, wait_until};
+use crate::protocol::Took;
+
+/// How a modem is taken from its driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// The plug is pulled.
+    Unplug,
+    /// The driver is unbound through sysfs.
+    Unbind,
+    /// The driver's module is removed.
+    Rmmod,
+}
+
+impl Means {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Unplug, Self::Unbind, Self::Rmmod];
+
+    /// Its name in the names of scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unplug => "unplug",
+            Self::Unbind => "unbind",
+            Self::Rmmod => "rmmod",
+        }
+    }
+}
+
+/// When in its life a modem is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// User space never delivers the firmware.
+    FirmwareWait,
+    /// The upload moves.
+    Upload,
+    /// The modem has stopped taking firmware.
+    UploadStuck,
+    /// The modem never answers when the block between the stages is read.
+    BlockRead,
+    /// The firmware has been uploaded and starts.
+    Boot,
+    /// The modem answers none of the start-up requests.
+    StartUp,
+    /// The line is up, nothing happens.
+    Idle,
+}
+
+impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::FirmwareWait,
+        Self::Upload,
+        Self::UploadStuck,
+        Self::BlockRead,
+        Self::Boot,
+        Self::StartUp,
+        Self::Idle,
+    ];
+
+    /// Its name in the names of scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FirmwareWait => "firmware_wait",
+            Self::Upload => "upload",
+            Self::UploadStuck => "upload_stuck",
+            Self::BlockRead => "block_read",
+            Self::Boot => "boot",
+            Self::StartUp => "start_up",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// A modem that will be found in this phase.
+    fn options(self, number: u8) -> Options {
+        let options = plugged::options(number);
+        match self {
+            Self::UploadStuck => options.fault(Fault::StopTakingAt(FIRMWARE_TOTAL / 2)),
+            Self::BlockRead => options.fault(Fault::SilentBlock(Stage::One)),
+            Self::StartUp => options.fault(Fault::SilentStartUp),
+            Self::FirmwareWait | Self::Upload | Self::Boot | Self::Idle => options,
+        }
+    }
+
+    /// Plugs a modem and waits until it is in this phase.
+    pub fn reach(self, number: u8) -> Result<Plugged> {
+        match self {
+            Self::FirmwareWait => plugged::withhold_firmware()?,
+            _ => plugged::install_firmware()?,
+        }
+        let modem = Plugged::new(self.options(number))?;
+        match self {
+            Self::FirmwareWait => wait_until("the driver waits for its firmware", plugged::firmware_is_awaited)?,
+            Self::Upload => modem.await_bytes(FIRMWARE_TOTAL / 3)?,
+            Self::UploadStuck | Self::BlockRead | Self::StartUp => {
+                modem.await_event("get stuck", |what| matches!(what, What::Stuck { .. })).map(drop)?;
+            }
+            Self::Boot => {
+                let second_is_done = |what: &What| matches!(what, What::StageDone { stage: Stage::Two, .. });
+                modem.await_event("take all of its firmware", second_is_done)?;
+                modem.await_event("be read", |what| matches!(what, What::BlockRead))?;
+            }
+            Self::Idle => {
+                modem.await_up()?;
+                modem.await_no_init_thread()?;
+            }
+        }
+        Ok(modem)
+    }
+}
+
+impl Plugged {
+    /// Waits until the thread that brought the modem up has ended by itself.
+    pub fn await_no_init_thread(&self) -> Result<()> {
+        let init = format!("speedtch/{}", self.device());
+        wait_until("the modem's first thread has ended", || {
+            self.threads().iter().all(|thread| thread.name != init && thread.name != "speedtch")
+        })
+    }
+}
+
+/// Takes `modem` away by `means`, and measures how long it takes until its
+/// driver has let go of it; gives up after `limit`.
+pub fn remove(modem: &Plugged, means: Means, limit: Duration) -> Result<Took> {
+    let (sender, done) = channel();
+    let (folder, interface) = (modem.folder(), format!("{}:1.0", modem.device()));
+    let started = Instant::now();
+    if means == Means::Unplug {
+        modem.modem().unplug();
+    }
+    // The call may not come back before the limit: it blocks in the kernel.
+    thread::spawn(move || {
+        let result = match means {
+            Means::Unplug => {
+                while folder.exists() {
+                    thread::sleep(Duration::from_micros(500));
+                }
+                Ok(())
+            }
+            Means::Unbind => fs::write("/sys/bus/usb/drivers/speedtch/unbind", &interface)
+                .with_context(|| format!("cannot unbind {interface}")),
+            Means::Rmmod => modules::rmmod("speedtch"),
+        };
+        let _ = sender.send((result, started.elapsed()));
+    });
+    match done.recv_timeout(limit) {
+        Ok((result, took)) => result.map(|()| Took::Ms(took.as_secs_f64() * 1000.0)),
+        Err(_) => Ok(Took::MoreThanMs(limit.as_secs_f64() * 1000.0)),
+    }
+}
+
+/// Makes sure that the driver left nothing of its modems behind: no thread, no
+/// ATM device, no wait for firmware.
+pub fn nothing_is_left() -> Result<()> {
+    let threads = plugged::driver_threads();
+    ensure!(threads.is_empty(), "threads are left: {threads:?}");
+    let devices = plugged::AtmDevice::all();
+    ensure!(devices.is_empty(), "ATM devices are left: {devices:?}");
+    ensure!(!plugged::firmware_is_awaited(), "a request for firmware is left");
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The scenarios: each shows one property of the drivers, with a modem that is
+//! really plugged in, in the stock kernel.
+//!
+//! A scenario fails when it returns an error, and also when the kernel reports
+//! anything at all meanwhile (the host sees to that). None asserts a time: the
+//! limits here only guard against hanging.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use modem::{Fault, What};
+
+use super::Host;
+use super::atmpvc::Pvc;
+use super::modules;
+use super::plugged::{self, AtmDevice, FIRMWARE_TOTAL, LIMIT, Plugged, followed, options};
+use super::removal::{Means, Phase, nothing_is_left, remove};
+use crate::protocol::{Driver, Took};
+
+/// A scenario.
+type Scenario = fn(&Host) -> Result<()>;
+
+/// The scenarios that stand alone.
+const ALONE: [(&str, Scenario); 12] = [
+    ("modules_load_alone", |_| modules_load_alone()),
+    ("modem_comes_up", |_| comes_up(Driver::Ours)),
+    ("c_driver_comes_up", |_| comes_up(Driver::C)),
+    ("alive_modem_needs_no_firmware", |_| alive_modem_needs_no_firmware()),
+    ("two_modems_upload_in_parallel", two_modems_upload_in_parallel),
+    ("line_state_is_followed", |_| line_state_is_followed()),
+    ("aal5_there_and_back", |_| aal5_there_and_back()),
+    ("several_vccs_at_once", |_| several_vccs_at_once()),
+    ("unplug_with_open_vcc_and_traffic", |_| unplug_with_open_vcc_and_traffic()),
+    ("unplug_at_fifty_bytes", unplug_at_fifty_bytes),
+    ("missing_firmware_is_said", |_| missing_firmware_is_said()),
+    ("kexample_ticks_and_goes", |_| kexample_ticks_and_goes()),
+];
+
+/// The names of all scenarios.
+pub fn names() -> Vec<String> {
+    let alone = ALONE.iter().map(|(name, _)| (*name).to_owned());
+    let stops = Phase::ALL
+        .iter()
+        .flat_map(|phase| Means::ALL.iter().map(move |means| stop_name(*phase, *means)));
+    alone.chain(stops).collect()
+}
+
+fn stop_name(phase: Phase, means: Means) -> String {
+    format!("stop::{}::{}", phase.name(), means.name())
+}
+
+/// Plays the scenario of this name.
+pub fn run(name: &str, host: &Host) -> Result<()> {
+    let result = play(name, host);
+    // Whatever it was about, it leaves the guest as it found it.
+    modules::unload().and(result)
+}
+
+fn play(name: &str, host: &Host) -> Result<()> {
+    if let Some((_, scenario)) = ALONE.iter().find(|(alone, _)| *alone == name) {
+        return scenario(host);
+    }
+    for phase in Phase::ALL {
+        for means in Means::ALL {
+            if stop_name(phase, means) == name {
+                return stop(phase, means);
+            }
+        }
+    }
+    bail!("there is no scenario {name}")
+}
+
+/// A modem is taken away in some phase by some means: the driver lets go of it,
+/// and nothing is left.
+fn stop(phase: Phase, means: Means) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let modem = phase.reach(1)?;
+    if let Took::MoreThanMs(limit) = remove(&modem, means, LIMIT)? {
+        bail!("not done after {limit} ms");
+    }
+    nothing_is_left()?;
+    drop(modem);
+    modules::unload()
+}
+
+/// Each module is loadable by insmod after `usbcore` and `atm`, and goes again.
+fn modules_load_alone() -> Result<()> {
+    for module in ["usbatm", "speedtch", "kexample"] {
+        modules::insmod(Driver::Ours, module, "")?;
+    }
+    for module in ["kexample", "speedtch", "usbatm"] {
+        modules::rmmod(module)?;
+    }
+    Ok(())
+}
+
+/// A modem gets its firmware, right to the last byte, its ATM device and its line.
+fn comes_up(driver: Driver) -> Result<()> {
+    modules::load(driver)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(7))?;
+    let atm = modem.await_up()?;
+    modem.await_no_init_thread()?;
+    ensure!(atm.attribute("type") == "speedtch", "the ATM device's type is {:?}", atm.attribute("type"));
+    ensure!(atm.attribute("address") == "00:90:d0:00:00:07", "its MAC is {:?}", atm.attribute("address"));
+    // 8,128 kbit/s in cells of 424 bits a second.
+    ensure!(atm.attribute("link_rate") == "19169", "its rate is {:?}", atm.attribute("link_rate"));
+    let devices = fs::read_to_string("/proc/net/atm/devices")?;
+    ensure!(devices.contains("speedtch"), "/proc/net/atm/devices says {devices:?}");
+    drop(modem);
+    plugged::wait_until("the ATM device is gone", || AtmDevice::all().is_empty())
+}
+
+/// A modem that runs already, as after a reboot of the host, is used as it is.
+fn alive_modem_needs_no_firmware() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(1).running())?;
+    modem.await_up()?;
+    let sent = modem.modem().progress().total();
+    ensure!(sent == 0, "{sent} bytes of firmware were sent to it");
+    Ok(())
+}
+
+/// Each modem has a thread of its own: neither waits for the other's upload.
+fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let first = Plugged::new(options(1))?;
+    let second = Plugged::new(options(2))?;
+    followed(host, &[("first", &first), ("second", &second)], || {
+        first.await_bytes(FIRMWARE_TOTAL / 4)?;
+        let during: BTreeSet<_> = first.threads().into_iter().chain(second.threads()).map(|t| t.name).collect();
+        ensure!(during.len() == 2, "the threads during the upload are {during:?}");
+        second.await_bytes(FIRMWARE_TOTAL / 4)?;
+        let done = first.modem().progress().total().min(second.modem().progress().total());
+        ensure!(done < FIRMWARE_TOTAL, "one modem had to wait for the other");
+        first.await_up()?;
+        second.await_up()?;
+        first.await_no_init_thread()?;
+        second.await_no_init_thread()
+    })
+}
+
+/// The line goes down and comes back; the ATM device's carrier follows.
+fn line_state_is_followed() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(1))?;
+    let atm = modem.await_up()?;
+    modem.modem().drop_line();
+    plugged::wait_until("the carrier is lost", || !atm.has_carrier())?;
+    plugged::wait_until("the carrier is back", || atm.has_carrier())
+}
+
+/// Packets of many lengths come back as they went, in order.
+fn aal5_there_and_back() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(1))?;
+    let atm = modem.await_up()?;
+    // One cell with room to spare, just full, just too full for its trailer, …
+    let lengths = [1, 39, 40, 41, 47, 48, 49, 88, 89, 576, 1500, 1501, 9180, 65535];
+    for length in lengths {
+        echo(&atm, 8, 35, length, 3).with_context(|| format!("packets of {length} bytes"))?;
+    }
+    Ok(())
+}
+
+/// VCCs do not see each other's packets.
+fn several_vccs_at_once() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(1))?;
+    let atm = modem.await_up()?;
+    thread::scope(|scope| {
+        let atm = &atm;
+        let echoes = [(0, 32), (8, 35), (8, 48), (255, 65535)].map(|(vpi, vci)| {
+            scope.spawn(move || echo(atm, vpi, vci, 1500, 50).with_context(|| format!("VCC {vpi}.{vci}")))
+        });
+        for echo in echoes {
+            echo.join().unwrap_or_else(|_| bail!("a thread panicked"))?;
+        }
+        Ok(())
+    })
+}
+
+/// Sends packets and compares what comes back byte for byte; returns how many bytes did.
+pub fn echo(atm: &AtmDevice, vpi: i16, vci: i32, length: usize, count: usize) -> Result<usize> {
+    let mut pvc = Pvc::open(atm.number, vpi, vci, 65535).with_context(|| format!("cannot open VCC {vpi}.{vci}"))?;
+    let mut received = vec![0; 65535];
+    for number in 0..count {
+        let sent: Vec<u8> = (0..length).map(|i| (i.wrapping_mul(31) ^ number ^ vci as usize) as u8).collect();
+        pvc.send(&sent).context("cannot send")?;
+        let got = pvc.receive(&mut received).with_context(|| format!("packet {number} did not come back"))?;
+        ensure!(received[..got] == sent[..], "packet {number} came back different ({got} bytes)");
+    }
+    Ok(count * length)
+}
+
+/// A modem goes while packets are under way; the socket's user is told.
+fn unplug_with_open_vcc_and_traffic() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    plugged::install_firmware()?;
+    let modem = Plugged::new(options(1))?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    let sender = thread::spawn(move || {
+        // Until the socket says that the modem is gone.
+        for number in 0_u64.. {
+            if let Err(error) = pvc.send(&[number as u8; 1500]) {
+                return error;
+            }
+        }
+        unreachable!()
+    });
+    let busy = modem.modem().wait_until(LIMIT, |view| (view.counters.cells_in > 1000).then_some(()));
+    busy.context("no traffic flows")?;
+    if let Took::MoreThanMs(limit) = remove(&modem, Means::Unplug, LIMIT)? {
+        bail!("not gone after {limit} ms");
+    }
+    sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?;
+    plugged::wait_until("the ATM device is gone", || AtmDevice::all().is_empty())?;
+    nothing_is_left()
+}
+
+/// Wherever in the upload the plug is pulled, nothing is left, and the driver
+/// can be removed and loaded again.
+fn unplug_at_fifty_bytes(host: &Host) -> Result<()> {
+    plugged::install_firmware()?;
+    for pull in 0..50 {
+        // The first byte, the last, and between them ever another place in its transfer.
+        let bytes = pull * FIRMWARE_TOTAL / 49;
+        modules::load(Driver::Ours)?;
+        let modem = Plugged::new(options(1).fault(Fault::UnplugAt(bytes)))?;
+        let place = || format!("pulled after {bytes} bytes");
+        modem.await_event("be unplugged", |what| matches!(what, What::Unplugged { .. })).with_context(place)?;
+        plugged::wait_until("the device is gone", || !modem.folder().exists()).with_context(place)?;
+        nothing_is_left().with_context(place)?;
+        modules::unload().with_context(place)?;
+        host.note(format!("{}, nothing left", place()));
+    }
+    Ok(())
+}
+
+/// The log tells which file is missing; the device stays, and can be removed.
+fn missing_firmware_is_said() -> Result<()> {
+    let log = super::kmsg::Kmsg::from_now();
+    modules::load(Driver::Ours)?;
+    plugged::withhold_firmware()?;
+    plugged::install_firmware()?;
+    fs::remove_file("/lib/firmware/speedtch-2.bin")?;
+    let modem = Plugged::new(options(1))?;
+    plugged::wait_until("the log names the missing file", || log.has("speedtch-2.bin"))?;
+    modem.await_no_thread()?;
+    ensure!(modem.folder().exists(), "the device is gone");
+    ensure!(AtmDevice::all().is_empty(), "a modem without firmware has an ATM device");
+    if let Took::MoreThanMs(limit) = remove(&modem, Means::Unbind, LIMIT)? {
+        bail!("not unbound after {limit} ms");
+    }
+    nothing_is_left()
+}
+
+/// The example's ticks can be read, its thread is what it says, and it goes.
+fn kexample_ticks_and_goes() -> Result<()> {
+    let ticks = || -> Result<u64> {
+        let line = fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample")?;
+        let ticks = line.split_whitespace().skip_while(|word| *word != "ticks").nth(1);
+        ticks.and_then(|ticks| ticks.parse().ok()).with_context(|| format!("no ticks in {line:?}"))
+    };
+    modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
+    let first = ticks()?;
+    plugged::wait_until("it has ticked on", || ticks().is_ok_and(|now| now > first + 20))?;
+    let threads = plugged::kernel_threads();
+    let thread = threads.iter().find(|thread| thread.name.starts_with("kexample")).context("it has no thread")?;
+    // The 40th field is the priority, the 41st the policy: 1 is SCHED_FIFO.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", thread.pid))?;
+    let policy = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(38));
+    ensure!(policy == Some("1"), "its scheduling policy is {policy:?}");
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(thread.pid as i32), nix::sys::signal::SIGKILL)?;
+    let killed = ticks()?;
+    plugged::wait_until("it ticks after a kill -9", || ticks().is_ok_and(|now| now > killed + 20))?;
+    modules::rmmod("kexample")?;
+    ensure!(!fs::exists("/dev/kexample")?, "the device is left");
+    let left = plugged::kernel_threads();
+    ensure!(!left.iter().any(|thread| thread.name.starts_with("kexample")), "its thread is left");
+    Ok(())
+}

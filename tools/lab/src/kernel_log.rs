@@ -1,0 +1,55 @@
+//! Which lines of a kernel's log mean that the kernel has something to report.
+
+/// The beginnings of the kernel's own reports, as they stand in the source of
+/// Linux 7.3 (`kernel/panic.c`, `lib/bug.c`, `mm/kasan`, `kernel/hung_task.c`, …).
+const REPORTS: [&str; 20] = [
+    "WARNING: ",
+    "BUG: ",
+    "kernel BUG at",
+    "Oops",
+    "general protection fault",
+    "Unable to handle kernel",
+    "invalid opcode",
+    "Kernel panic",
+    "refcount_t: ",
+    "list_add corruption",
+    "list_del corruption",
+    "blocked for more than",
+    "rcu: INFO:",
+    "detected stall",
+    "soft lockup",
+    "possible recursive locking",
+    "possible circular locking",
+    "sysfs: cannot create duplicate",
+    "unreferenced object",
+    "rust_kernel: panicked",
+];
+
+/// Whether `line` is a report that no scenario may cause.
+pub fn is_report(line: &str) -> bool {
+    REPORTS.iter().any(|report| line.contains(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_report;
+
+    #[test]
+    fn reports_are_known() {
+        for line in [
+            "WARNING: CPU: 0 PID: 1 at kernel/kthread.c:76 kthread_stop+0x1/0x2",
+            "INFO: task khubd:1 blocked for more than 120 seconds.",
+            "refcount_t: underflow; use-after-free.",
+            "Oops: int3: 0000 [#1] SMP NOPTI",
+        ] {
+            assert!(is_report(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn ordinary_lines_are_not() {
+        for line in ["speedtch 9-1:1.0: found stage 1 firmware", "usbatm: loading out-of-tree module taints kernel."] {
+            assert!(!is_report(line), "{line}");
+        }
+    }
+}

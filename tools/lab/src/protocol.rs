@@ -1,0 +1,89 @@
+//! What the host and the guest say to each other over the second serial line:
+//! one JSON value a line.
+
+use serde::{Deserialize, Serialize};
+
+/// From the host to the guest.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum ToGuest {
+    /// Do this job and report.
+    Run(Job),
+    /// Switch the machine off.
+    PowerOff,
+}
+
+/// Something that the guest can do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Job {
+    /// The demonstration.
+    Demonstration,
+    /// The scenario of this name.
+    Scenario(String),
+    /// The in-kernel test with this place in the module's list.
+    KernelTest {
+        /// Its place.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+}
+
+/// From the guest to the host.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum FromGuest {
+    /// The guest is up and waits for jobs.
+    Ready,
+    /// A heading of the job's account.
+    Heading(String),
+    /// A fact that the job shows.
+    Note(String),
+    /// How far a modem is.
+    Modem {
+        /// What the account calls it.
+        name: String,
+        /// Its phase, in words.
+        phase: String,
+        /// Firmware bytes that it has taken.
+        bytes: u64,
+        /// Firmware bytes in all.
+        total: u64,
+    },
+    /// Something that was measured.
+    Measured(Measurement),
+    /// The job has ended.
+    Done {
+        /// Why it did not hold, if it did not.
+        error: Option<String>,
+        /// What the kernel logged meanwhile.
+        kernel_log: Vec<String>,
+    },
+}
+
+/// A time that was measured, or that a limit was reached first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// What was done.
+    pub what: String,
+    /// By which driver.
+    pub driver: Driver,
+    /// How long it took.
+    pub took: Took,
+}
+
+/// How long something took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Took {
+    /// Milliseconds until it was done.
+    Ms(f64),
+    /// It was not done within this many milliseconds, and was given up.
+    MoreThanMs(f64),
+}
+
+/// The two implementations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Driver {
+    /// This project's modules.
+    Ours,
+    /// The C modules of the stock kernel.
+    C,
+}

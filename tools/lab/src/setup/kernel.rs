@@ -1,0 +1,217 @@
+//! The stock kernel, and beside it what Debian does not ship: the metadata of
+//! its Rust crates, without which no Rust module can be built for it.
+//!
+//! The crates are built again from Debian's own source, configuration and
+//! compiler. That they came out the same is then proven: every Rust symbol
+//! that the stock kernel exports (its name carries a hash of the crate that it
+//! comes from) must be exported by ours under the same name. Debian's kernels
+//! have no symbol checksums, so all else rests on this.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Lab, SERIES, SUITE};
+use crate::fail::Failure;
+use crate::steps::{Key, Step};
+
+/// Where the kernel is, in the toolchain root.
+const HOME: &str = "/src/kernel";
+
+/// A kernel that Rust modules can be built for.
+pub struct Kernel {
+    /// Its release, as `uname -r` prints it.
+    pub release: String,
+    /// The key of all that was built for it.
+    pub key: String,
+    home: PathBuf,
+}
+
+impl Kernel {
+    /// The prepared source tree, as a path in the toolchain root.
+    pub const TREE: &'static str = "/src/kernel/linux";
+
+    /// The folder of stock modules, which also holds the kernel's image.
+    pub fn stock(&self) -> PathBuf {
+        self.home.join("stock")
+    }
+
+    /// The kernel's image.
+    pub fn vmlinuz(&self) -> PathBuf {
+        self.stock().join("vmlinuz")
+    }
+
+    fn load(lab: &Lab, key: String) -> Result<Self> {
+        let home = lab.root.host(HOME);
+        let release = fs::read_to_string(home.join("release")).context("the prepared kernel has no release file")?;
+        Ok(Self { release: release.trim().to_owned(), key, home })
+    }
+
+    /// The kernel of an earlier set-up, if there is one.
+    pub fn existing(lab: &Lab) -> Option<Self> {
+        let key = key(lab).ok()?;
+        lab.steps.is_done("symbols", &key).then(|| Self::load(lab, key).ok())?
+    }
+}
+
+/// What the kernel steps depend on.
+fn key(lab: &Lab) -> Result<String> {
+    let key = Key::default().text(SUITE).text(SERIES).text(FETCH).text(UNPACK).text(PREPARE);
+    Ok(match &lab.own_kernel {
+        Some(own) => key.text(&fs::canonicalize(own)?.to_string_lossy()).finish(),
+        None => key.finish(),
+    })
+}
+
+/// Brings the kernel in, prepares its tree and proves its symbols.
+pub fn set_up(lab: &Lab) -> Result<Kernel> {
+    let key = key(lab).map_err(|_| Failure::new("--kernel: no such folder", "name one that holds linux/ and stock/"))?;
+    match &lab.own_kernel {
+        Some(own) => lab.steps.step("metadata", "Kernel of your own", &key, |step| copy_own(lab, step, own))?,
+        None => {
+            lab.steps.step("packages", &format!("Kernel packages, newest {SERIES}"), &key, |step| fetch(lab, step))?;
+            lab.steps.step("source", "Kernel source", &key, |step| lab.root.run(step, UNPACK, &[SERIES]))?;
+            lab.steps.step("metadata", "Rust metadata for the stock kernel", &key, |step| prepare(lab, step))?;
+        }
+    }
+    lab.steps.step("symbols", "Proof that the Rust symbols match", &key, |step| prove(lab, step))?;
+    Kernel::load(lab, key)
+}
+
+/// $1: the suite. Adds its backports where the root's own packages come from.
+const FETCH: &str = r#"
+mkdir -p /src && rm -rf /src/kernel && mkdir /src/kernel && cd /src/kernel
+cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+    awk -v s="$1" '$1 == "deb" { for (i = 2; i < NF; i++) if ($(i + 1) == s) { print $1, $i, s "-backports main"; exit } }' \
+    >/tmp/backports.list
+mv /tmp/backports.list /etc/apt/sources.list.d/backports.list
+apt-get update -o Acquire::Retries=3
+release=$(apt-cache search --names-only "^linux-modules-$2\.[0-9]+\+deb[0-9]+-amd64$" |
+    sed 's/^linux-modules-\([^ ]*\).*/\1/' | sort -V | tail -n 1)
+if [ -z "$release" ]; then echo "series $2 is not served"; exit 1; fi
+version=$(apt-cache policy "linux-modules-$release" | sed -n 's/^ *Candidate: //p')
+mkdir debs && cd debs
+apt-get download -o Acquire::Retries=3 "linux-source-$2=$version" "linux-modules-$release=$version" \
+    "linux-base-$release=$version" "linux-binary-$release=$version" "linux-headers-$release=$version"
+cd ..
+for package in base modules binary headers; do dpkg-deb -x debs/linux-$package-*.deb unpacked; done
+mv "unpacked/usr/lib/modules/$release" stock
+cp "unpacked/usr/src/linux-headers-$release/Module.symvers" stock/
+rm -rf unpacked debs/linux-[bhm]*
+echo "$release" >release
+"#;
+
+/// $1: the series. What no build here reads (half of the tree) stays packed.
+const UNPACK: &str = r#"
+cd /src/kernel && rm -rf linux && mkdir linux
+dpkg-deb --fsys-tarfile debs/linux-source-*.deb | tar xOf - "./usr/src/linux-source-$1.tar.xz" | xz -dcT2 |
+    tar xf - -C linux --strip-components=1 --exclude='*/Documentation/[a-z]*' --exclude='*/tools/perf' \
+        --exclude='*/tools/testing' --exclude='*/drivers/gpu/drm/amd/include/asic_reg' --exclude='*/arch/*/boot/dts'
+test -s linux/rust/kernel/lib.rs
+"#;
+
+/// The compiler is the one that the stock configuration names.
+const PREPARE: &str = r#"
+cd /src/kernel/linux
+release=$(cat ../release)
+cp ../stock/config .config
+cp ../stock/Module.symvers .
+gcc=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*\) .*/\1/p' .config)
+# bindgen does without rustfmt, which is not in the root: it needs a mounted /proc.
+make="make -j$(nproc) CC=$gcc HOSTCC=gcc-14 KERNELRELEASE=$release"
+$make olddefconfig
+if ! grep -q '^CONFIG_RUST=y' .config; then echo "the toolchain does not fit: CONFIG_RUST went out"; exit 1; fi
+$make modules_prepare
+echo "$gcc" >../cc
+"#;
+
+fn fetch(lab: &Lab, step: &Step) -> Result<()> {
+    lab.root.run(step, FETCH, &[SUITE, SERIES]).map_err(|error| {
+        let log = fs::read_to_string(step.log()).unwrap_or_default();
+        if !log.contains("is not served") {
+            return error;
+        }
+        let todo = "use a newer checkout, or name a prepared kernel tree of your own by --kernel DIR";
+        Failure::new(format!("Debian serves no kernel of series {SERIES} any more"), todo).log(step.log()).into()
+    })
+}
+
+fn prepare(lab: &Lab, step: &Step) -> Result<()> {
+    lab.root.run(step, PREPARE, &[])
+}
+
+/// Copies the user's own `linux/` (prepared for Rust modules) and `stock/` (the
+/// modules folder with `vmlinuz`) into the root: nothing can be mounted there.
+fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
+    for part in ["linux/Module.symvers", "linux/rust/libkernel.rmeta", "stock/vmlinuz", "release", "cc"] {
+        let todo = "a prepared kernel is a folder with linux/, stock/, release and cc, as the lab leaves it in its toolchain root";
+        ensure!(own.join(part).exists(), Failure::new(format!("--kernel: {} has no {part}", own.display()), todo));
+    }
+    let home = lab.root.host(HOME);
+    let _ = fs::remove_dir_all(&home);
+    fs::create_dir_all(home.parent().context("the root has no parent")?)?;
+    let mut copy = crate::children::command("cp");
+    crate::root::run(step, copy.arg("-a").arg(own).arg(&home))
+}
+
+/// Compares the Rust symbols that the stock kernel exports with ours.
+fn prove(lab: &Lab, step: &Step) -> Result<()> {
+    let home = lab.root.host(HOME);
+    let symvers = fs::read_to_string(home.join("linux/Module.symvers"))?;
+    let mut ours = String::new();
+    for part in ["core", "bindings", "kernel"] {
+        ours += &fs::read_to_string(home.join(format!("linux/rust/exports_{part}_generated.h")))?;
+    }
+    let (stock, ours) = (stock_symbols(&symvers), our_symbols(&ours));
+    let differ: Vec<_> = stock.symmetric_difference(&ours).copied().collect();
+    let todo = "the toolchain is not the one that built the kernel; run './lab clean --all', then this again";
+    ensure!(!stock.is_empty(), Failure::new("the stock kernel exports no Rust symbols", todo));
+    if !differ.is_empty() {
+        let what = format!("{} of {} Rust symbols differ from the stock kernel's", differ.len(), stock.len());
+        let named = differ.iter().take(3).map(|symbol| (*symbol).to_owned());
+        return Err(Failure::new(what, todo).detail(named).log(step.log()).into());
+    }
+    fs::write(home.join("symbols"), stock.len().to_string())?;
+    Ok(())
+}
+
+/// The Rust symbols of `vmlinux` in a `Module.symvers`.
+fn stock_symbols(symvers: &str) -> BTreeSet<&str> {
+    let fields = symvers.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    fields
+        .filter(|fields| fields.len() > 2 && fields[2] == "vmlinux" && fields[1].starts_with("_R"))
+        .map(|fields| fields[1])
+        .collect()
+}
+
+/// The Rust symbols in the kernel's own `exports_*_generated.h`.
+fn our_symbols(exports: &str) -> BTreeSet<&str> {
+    exports
+        .lines()
+        .filter_map(|line| line.strip_prefix("EXPORT_SYMBOL_RUST_GPL(")?.strip_suffix(");"))
+        .filter(|symbol| symbol.starts_with("_R"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_are_read_from_both_sides() {
+        let symvers = "0x00000000\t_RNvCs1_4core3foo\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
+                       0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n\
+                       0x00000000\t_RNvCs1_4nova3foo\tdrivers/nova\tEXPORT_SYMBOL_GPL\t\n";
+        let exports = "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
+        assert_eq!(stock_symbols(symvers), our_symbols(exports));
+    }
+
+    #[test]
+    fn a_symbol_with_another_hash_is_another_symbol() {
+        let exports = "EXPORT_SYMBOL_RUST_GPL(_RNvCs2_4core3foo);\n";
+        let symvers = "0x00000000\t_RNvCs1_4core3foo\tvmlinux\tEXPORT_SYMBOL_GPL\t\n";
+        assert_ne!(stock_symbols(symvers), our_symbols(exports));
+    }
+}

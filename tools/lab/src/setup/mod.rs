@@ -1,0 +1,53 @@
+//! The set-up: from the toolchain root to a guest that boots with our modules.
+//!
+//! [`kernel`] brings the stock kernel and what is needed to build Rust modules
+//! for it, [`modules`] builds them, [`image`] makes what the guest boots from.
+
+pub mod doctor;
+pub mod image;
+pub mod kernel;
+pub mod modules;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::root::Root;
+use crate::steps::Steps;
+
+/// The Debian release of the toolchain root, and its suite of newer kernels.
+pub const SUITE: &str = "trixie";
+/// The series of the stock kernel that the modules are built for.
+pub const SERIES: &str = "7.3";
+
+/// Where everything is.
+pub struct Lab {
+    /// The checkout.
+    pub source: PathBuf,
+    /// The cache, which holds all that is not in the checkout.
+    pub cache: PathBuf,
+    /// The toolchain root.
+    pub root: Root,
+    /// The steps of this run.
+    pub steps: Steps,
+    /// A prepared kernel of the user's own, in place of the stock one.
+    pub own_kernel: Option<PathBuf>,
+}
+
+impl Lab {
+    /// The lab that `./lab` has handed over to, told by the environment.
+    pub fn from_environment(own_kernel: Option<PathBuf>) -> Result<Self> {
+        let path = |name: &str| {
+            let value = std::env::var_os(name);
+            value.map(PathBuf::from).with_context(|| format!("{name} is not set: start the lab by ./lab"))
+        };
+        let cache = path("THREADLINE_CACHE")?;
+        Ok(Self {
+            source: path("THREADLINE_SOURCE")?,
+            root: Root::new(path("THREADLINE_ROOT")?),
+            steps: Steps::new(&cache)?,
+            cache,
+            own_kernel,
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! Builds the modules in `kernel/` against the prepared kernel.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::Lab;
+use super::kernel::Kernel;
+use crate::fail::Failure;
+use crate::steps::{Key, Step, files_below};
+
+/// Where the modules are built, in the toolchain root.
+const BUILD: &str = "/src/build";
+/// The folders that the kernel build sees.
+const SOURCES: [&str; 2] = ["kernel", "wire"];
+
+const MAKE: &str = r#"
+make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/build/kernel modules
+"#;
+
+/// Builds the modules and leaves them in the checkout, at
+/// `target/modules/<kernel release>`; returns that folder.
+pub fn build(lab: &Lab, kernel: &Kernel) -> Result<PathBuf> {
+    let target = lab.source.join("target/modules").join(&kernel.release);
+    let mut key = Key::default().text(&kernel.key).text(MAKE).text(&target.to_string_lossy());
+    for source in SOURCES {
+        key = key.files(&lab.source.join(source))?;
+    }
+    if !target.join("usbatm.ko").exists() {
+        lab.steps.forget("modules");
+    }
+    lab.steps.step("modules", "Modules", &key.finish(), |step| make(lab, kernel, step, &target))?;
+    Ok(target)
+}
+
+fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
+    for source in SOURCES {
+        mirror(&lab.source.join(source), &lab.root.host(BUILD).join(source))?;
+    }
+    lab.root.run(step, MAKE, &[Kernel::TREE, &kernel.release]).map_err(|error| explain(step, error))?;
+    fs::create_dir_all(target)?;
+    for entry in fs::read_dir(lab.root.host(BUILD).join("kernel"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "ko") {
+            let to = target.join(path.file_name().context("a module without a name")?);
+            fs::copy(&path, &to).with_context(|| format!("cannot write {}", to.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the sources below `to` equal to those below `from`; what is equal is
+/// left alone, so that make sees only what changed, and what make has built stays.
+fn mirror(from: &Path, to: &Path) -> Result<()> {
+    let names = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
+        let files = if folder.exists() { files_below(folder)? } else { Vec::new() };
+        files.iter().map(|file| Ok(file.strip_prefix(folder)?.to_owned())).collect()
+    };
+    let list = to.with_extension("sources");
+    let earlier = fs::read_to_string(&list).unwrap_or_default();
+    let wanted = names(from)?;
+    for gone in earlier.lines().map(PathBuf::from).filter(|name| !wanted.contains(name)) {
+        let _ = fs::remove_file(to.join(gone));
+    }
+    for name in &wanted {
+        let (old, new) = (to.join(name), fs::read(from.join(name))?);
+        if fs::read(&old).is_ok_and(|old| old == new) {
+            continue;
+        }
+        fs::create_dir_all(old.parent().context("a file without a folder")?)?;
+        fs::write(&old, new).with_context(|| format!("cannot write {}", old.display()))?;
+    }
+    let lines: Vec<_> = wanted.iter().map(|name| name.to_string_lossy()).collect();
+    fs::write(list, lines.join("\n"))?;
+    Ok(())
+}
+
+/// The compiler's own words, then one line.
+fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
+    let log = fs::read_to_string(step.log()).unwrap_or_default();
+    let said = compiler_errors(&log);
+    if said.is_empty() {
+        return error;
+    }
+    Failure::new("a module does not build", "mend what the compiler says above, then run this again")
+        .detail(said)
+        .log(step.log())
+        .into()
+}
+
+/// The errors in a build's log, each with the lines that belong to it.
+fn compiler_errors(log: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut inside = false;
+    for line in log.lines() {
+        inside = match line {
+            _ if line.starts_with("error") || line.contains(": error: ") || line.starts_with("ERROR: modpost") => true,
+            _ if line.is_empty() || line.starts_with("warning") || line.starts_with("make") => false,
+            _ => inside,
+        };
+        if inside {
+            said.push(line.to_owned());
+        }
+    }
+    said.truncate(60);
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compilers_errors_are_found_whole() {
+        let log = "  RUSTC [M] x.o\nwarning: unused\n --> y\n\nerror[E0308]: mismatched\n --> x.rs:1:1\n\nmake: *** [x]\n";
+        assert_eq!(compiler_errors(log), ["error[E0308]: mismatched", " --> x.rs:1:1"]);
+    }
+
+    #[test]
+    fn a_mirror_drops_what_is_gone_and_keeps_what_was_built() {
+        let base = std::env::temp_dir().join(format!("lab-mirror-{}", std::process::id()));
+        let (from, to) = (base.join("from"), base.join("to"));
+        fs::create_dir_all(&from).unwrap();
+        fs::write(from.join("a.rs"), "a").unwrap();
+        fs::write(from.join("b.rs"), "b").unwrap();
+        mirror(&from, &to).unwrap();
+        fs::write(to.join("a.o"), "built").unwrap();
+        fs::remove_file(from.join("b.rs")).unwrap();
+        mirror(&from, &to).unwrap();
+        assert!(to.join("a.rs").exists() && to.join("a.o").exists() && !to.join("b.rs").exists());
+        fs::remove_dir_all(base).unwrap();
+    }
+}

@@ -1,0 +1,178 @@
+//! `./lab test`: the host's tests, the in-kernel tests and the scenarios behind
+//! one harness, so that names, filters and `--list` work as they do for
+//! `cargo test`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::commands;
+use crate::guest::scenarios;
+use crate::protocol::Job;
+use crate::setup::Lab;
+use crate::setup::image::Image;
+use crate::setup::kernel::Kernel;
+use crate::steps::Key;
+use crate::vm::{Accel, Options, Vm};
+
+mod junit;
+
+/// A scenario that says nothing for so long hangs.
+const SILENCE: Duration = Duration::from_secs(300);
+
+/// Builds the test programs of the host's crates and names them, one a line.
+const BUILD_HOST_TESTS: &str = r#"
+cd /src/host/tools
+build() {
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
+        cargo test --locked --workspace --no-run --target x86_64-unknown-linux-gnu --message-format=json "$@"
+}
+build --offline >/tmp/host-tests 2>/dev/null || build >/tmp/host-tests
+sed -n 's/.*"name":"\([^"]*\)".*"test":true.*"executable":"\([^"]*\)".*/\1 \2/p' /tmp/host-tests >/src/host/tests
+test -s /src/host/tests
+"#;
+
+/// One test's outcome, for the report.
+struct Record {
+    name: String,
+    took: Duration,
+    failure: Option<String>,
+}
+
+/// What the tests share.
+struct Ground {
+    image: Image,
+    options: Options,
+    vm: Mutex<Option<Vm>>,
+    records: Mutex<Vec<Record>>,
+    boots_lost: Mutex<usize>,
+}
+
+/// Runs the tests that `arguments` (those of a Rust test program) select.
+pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
+    let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments.iter().map(String::as_str)));
+    // The tests share one machine, and their order is part of the account.
+    arguments.test_threads = Some(1);
+    let (kernel, image) = commands::ready(lab)?;
+    let ground = Arc::new(Ground {
+        image,
+        options: Options { accel, console_log: lab.cache.join("log/console.log") },
+        vm: Mutex::default(),
+        records: Mutex::default(),
+        boots_lost: Mutex::default(),
+    });
+    let mut trials = host_tests(lab, &ground)?;
+    trials.extend(kernel_tests(lab, &kernel, &ground)?);
+    trials.extend(scenarios::names().into_iter().map(|name| {
+        vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))
+    }));
+    let listing = arguments.list;
+    let started = SystemTime::now();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if listing {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(vm) = ground.vm.lock().unwrap().take() {
+        vm.power_off();
+    }
+    let report = lab.source.join("target/test-results.xml");
+    junit::write(&report, started, &ground.records.lock().unwrap())?;
+    println!("JUnit XML: {}", report.display());
+    let lost = *ground.boots_lost.lock().unwrap();
+    if lost > 0 {
+        println!("{lost} boots died before user space (a known fault of the emulation) and were repeated.");
+    }
+    println!("{} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
+    Ok(if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Ground {
+    /// A trial that keeps a record of itself.
+    fn trial(
+        self: &Arc<Self>,
+        name: String,
+        work: impl FnOnce(&Self) -> Result<()> + Send + 'static,
+    ) -> Trial {
+        let (ground, recorded) = (Arc::clone(self), name.clone());
+        Trial::test(name, move || {
+            let started = Instant::now();
+            let failure = work(&ground).err().map(|error| format!("{error:#}"));
+            let record = Record { name: recorded, took: started.elapsed(), failure: failure.clone() };
+            ground.records.lock().unwrap().push(record);
+            failure.map_or(Ok(()), |failure| Err(Failed::from(failure)))
+        })
+    }
+
+    /// Does `job` in the machine, which is booted when there is none. After a
+    /// failure the next job gets a new one: it shall not inherit what broke.
+    fn in_vm(&self, job: &Job) -> Result<()> {
+        let mut vm = self.vm.lock().unwrap();
+        if vm.is_none() {
+            let booted = Vm::boot(&self.image, &self.options)?;
+            *self.boots_lost.lock().unwrap() += booted.boots_lost;
+            *vm = Some(booted);
+        }
+        let result = vm.as_mut().context("no machine")?.run(job, SILENCE, |_| {});
+        if result.is_err() {
+            vm.take();
+        }
+        result.map(drop)
+    }
+}
+
+fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {
+    ground.trial(name, move |ground| ground.in_vm(&job))
+}
+
+/// The in-kernel tests, as the test module itself lists them.
+fn kernel_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
+    let listed = lab.root.output(
+        r#"modinfo -F case "/src/image/base/lib/modules/$1/updates/kthread_test.ko""#,
+        &[&kernel.release],
+    )?;
+    let trial = |(index, name): (usize, &str)| {
+        let job = Job::KernelTest { index, name: name.to_owned() };
+        vm_trial(ground, format!("kthread::{name}"), job)
+    };
+    Ok(listed.lines().enumerate().map(trial).collect())
+}
+
+/// The tests of the host's crates. Their programs are static: built in the
+/// toolchain root, they run on the host.
+fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
+    let key = Key::default()
+        .text(BUILD_HOST_TESTS)
+        .files(&lab.source.join("tools"))?
+        .files(&lab.source.join("wire"))?
+        .finish();
+    lab.steps.step("host-tests", "Host tests", &key, |step| lab.root.run(step, BUILD_HOST_TESTS, &[]))?;
+    let programs = std::fs::read_to_string(lab.root.host("/src/host/tests"))?;
+    let mut trials = Vec::new();
+    for line in programs.lines() {
+        let (package, program) = line.split_once(' ').context("a test program without a name")?;
+        let program = lab.root.host(program);
+        for test in tests_of(&program)? {
+            let (program, name) = (program.clone(), format!("{package}::{test}"));
+            trials.push(ground.trial(name, move |_| run_host_test(&program, &test)));
+        }
+    }
+    Ok(trials)
+}
+
+fn tests_of(program: &Path) -> Result<Vec<String>> {
+    let output = Command::new(program).args(["--list", "--format", "terse"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+}
+
+fn run_host_test(program: &PathBuf, test: &str) -> Result<()> {
+    let mut command = Command::new(program);
+    command.args(["--exact", test]).current_dir(std::env::temp_dir());
+    let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;
+    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! The virtual machine: QEMU with the stock kernel, its console watched for
+//! what the kernel reports, and a serial line to the lab inside.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::children::{self, Guarded};
+use crate::fail::Failure;
+use crate::kernel_log::is_report;
+use crate::protocol::{FromGuest, Job, ToGuest};
+use crate::setup::image::Image;
+
+/// A boot that takes longer than this hangs; a busy machine needs a tenth.
+const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// KVM that works boots in 3 s; KVM that does not may hang for ever.
+const KVM_LIMIT: Duration = Duration::from_secs(30);
+/// How many console lines a failure shows.
+const CONSOLE_LINES: usize = 60;
+/// About one boot in forty under multi-threaded emulation dies in the kernel's
+/// own early code patching, before any module of ours is loaded.
+const BOOT_TRIES: usize = 3;
+
+/// What the processor of the guest is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    /// QEMU's own emulation: works everywhere.
+    Tcg,
+    /// The host's virtualisation, if it turns out to work.
+    Kvm,
+}
+
+/// How to boot.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The processor.
+    pub accel: Accel,
+    /// Where the console is logged.
+    pub console_log: PathBuf,
+}
+
+/// A machine that runs.
+pub struct Vm {
+    qemu: Guarded,
+    channel: UnixStream,
+    messages: Receiver<Message>,
+    console: Arc<Mutex<Console>>,
+    console_log: PathBuf,
+    /// How many boots died before this one came up.
+    pub boots_lost: usize,
+}
+
+enum Message {
+    FromGuest(FromGuest),
+    /// The kernel reported something on the console.
+    Report(String),
+    /// The machine has ended.
+    Ended,
+}
+
+/// The newest lines of the console.
+#[derive(Default)]
+struct Console(VecDeque<String>);
+
+impl Vm {
+    /// Boots the guest and waits until it takes jobs.
+    pub fn boot(image: &Image, options: &Options) -> Result<Vm> {
+        if options.accel == Accel::Kvm {
+            match Self::try_boot(image, options, Accel::Kvm, KVM_LIMIT) {
+                Ok(vm) => return Ok(vm),
+                Err(_) => eprintln!(
+                    "lab: /dev/kvm did not boot the guest within {} s; going on with QEMU's own emulation",
+                    KVM_LIMIT.as_secs()
+                ),
+            }
+        }
+        let mut lost = 0;
+        loop {
+            match Self::try_boot(image, options, Accel::Tcg, BOOT_LIMIT) {
+                Ok(vm) => return Ok(Vm { boots_lost: lost, ..vm }),
+                Err(error) if lost + 1 >= BOOT_TRIES => return Err(error),
+                Err(_) => lost += 1,
+            }
+        }
+    }
+
+    fn try_boot(image: &Image, options: &Options, accel: Accel, limit: Duration) -> Result<Vm> {
+        let socket = std::env::temp_dir().join(format!("lab-{}.sock", std::process::id()));
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
+        let mut qemu = start_qemu(image, accel, &socket)?;
+        let (sender, messages) = channel();
+        let console = Arc::new(Mutex::new(Console::default()));
+        let output = qemu.stdout.take().context("QEMU has no console")?;
+        watch_console(BufReader::new(output), &options.console_log, Arc::clone(&console), sender.clone())?;
+        let channel = accept(&listener, &mut qemu, &console)?;
+        let _ = std::fs::remove_file(&socket);
+        watch_channel(BufReader::new(channel.try_clone()?), sender);
+        let vm = Vm { qemu, channel, messages, console, console_log: options.console_log.clone(), boots_lost: 0 };
+        vm.await_ready(limit)?;
+        Ok(vm)
+    }
+
+    fn await_ready(&self, limit: Duration) -> Result<()> {
+        let deadline = Instant::now() + limit;
+        loop {
+            match self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Message::FromGuest(FromGuest::Ready)) => return Ok(()),
+                Ok(Message::Report(_) | Message::FromGuest(_)) => {}
+                Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    bail!(self.failure("the guest died while it booted"))
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(self.failure(&format!("the guest did not boot within {} s", limit.as_secs())))
+                }
+            }
+        }
+    }
+
+    /// Has the guest do `job`, showing each thing that it says to `hear`.
+    ///
+    /// `Ok` means that the job held. A machine that ends, or that says nothing
+    /// for `silence`, or whose kernel reports something, fails the job; after
+    /// an error [`Vm::usable`] tells whether the machine can take another one.
+    pub fn run(&mut self, job: &Job, silence: Duration, mut hear: impl FnMut(&FromGuest)) -> Result<Vec<String>> {
+        self.send(&ToGuest::Run(job.clone()))?;
+        let mut report = None;
+        loop {
+            match self.messages.recv_timeout(silence) {
+                Ok(Message::FromGuest(FromGuest::Done { error, kernel_log })) => {
+                    let reported = report.or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned());
+                    return match (error, reported) {
+                        (None, None) => Ok(kernel_log),
+                        (error, Some(line)) => {
+                            let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
+                            Err(Failure::new(format!("the kernel reported: {line}{error}"), "its log is above")
+                                .detail(last(&kernel_log))
+                                .log(&self.console_log)
+                                .into())
+                        }
+                        (Some(error), None) => {
+                            Err(Failure::new(error, "the kernel's log of it is above").detail(last(&kernel_log)).into())
+                        }
+                    };
+                }
+                Ok(Message::FromGuest(said)) => hear(&said),
+                Ok(Message::Report(line)) => report = report.or(Some(line)),
+                Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
+                    bail!(self.failure(&match report {
+                        Some(line) => format!("the guest died: {line}"),
+                        None => "the guest died".to_owned(),
+                    }))
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!(self.failure(&format!("the guest hangs: not a word for {} s", silence.as_secs())))
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, message: &ToGuest) -> Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        self.channel.write_all(&line).map_err(|_| self.failure("the guest is gone").into())
+    }
+
+    /// Switches the machine off; one that does not go by itself is ended.
+    pub fn power_off(mut self) {
+        if self.send(&ToGuest::PowerOff).is_ok() {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while Instant::now() < deadline && !matches!(self.qemu.try_wait(), Ok(Some(_))) {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    /// What happened, with the end of the console.
+    fn failure(&self, what: &str) -> Failure {
+        // The last lines may still be on their way.
+        thread::sleep(Duration::from_millis(200));
+        let console = self.console.lock().unwrap();
+        Failure::new(what, format!("the last {CONSOLE_LINES} console lines are above"))
+            .detail(console.0.iter().cloned())
+            .log(&self.console_log)
+    }
+}
+
+fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
+    lines[lines.len().saturating_sub(CONSOLE_LINES)..].iter().cloned()
+}
+
+fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
+    let mut command = children::command("qemu-system-x86_64");
+    match accel {
+        Accel::Tcg => command.args(["-accel", "tcg,thread=multi"]),
+        Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
+    };
+    command.args(["-smp", "2", "-m", "1024", "-display", "none", "-no-reboot", "-nodefaults"]);
+    command.arg("-kernel").arg(&image.vmlinuz).arg("-initrd").arg(&image.initrd);
+    command
+}
+
+fn start_qemu(image: &Image, accel: Accel, socket: &Path) -> Result<Guarded> {
+    let mut command = qemu_command(image, accel);
+    command.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
+    command.arg("-chardev").arg(format!("socket,id=lab,path={}", socket.display()));
+    command.args(["-serial", "chardev:lab"]);
+    // Only warnings and worse go to the console: it is slow. The guest sends the rest.
+    command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    children::spawn(&mut command)
+}
+
+/// Boots the guest with its console on this terminal.
+pub fn shell(image: &Image, accel: Accel) -> Result<()> {
+    let mut command = qemu_command(image, accel);
+    command.args(["-serial", "mon:stdio"]);
+    command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 lab.shell"]);
+    // The terminal belongs to the guest, so no process group of its own.
+    let status = command.status().context("cannot start QEMU")?;
+    anyhow::ensure!(status.success(), "QEMU ended with {status}");
+    Ok(())
+}
+
+/// QEMU connects at once, or ends with a message on its standard error.
+fn accept(listener: &UnixListener, qemu: &mut Guarded, console: &Mutex<Console>) -> Result<UnixStream> {
+    listener.set_nonblocking(true)?;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(_) if Instant::now() < deadline && matches!(qemu.try_wait(), Ok(None)) => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(_) => {
+                let _ = qemu.kill();
+                let mut said = String::new();
+                if let Some(mut stderr) = qemu.stderr.take() {
+                    let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
+                }
+                let mut lines: Vec<_> = said.lines().map(str::to_owned).collect();
+                lines.extend(console.lock().unwrap().0.iter().cloned());
+                bail!(Failure::new("QEMU does not start", "its own words are above").detail(lines));
+            }
+        }
+    }
+}
+
+fn watch_console(
+    console: impl BufRead + Send + 'static,
+    log: &Path,
+    newest: Arc<Mutex<Console>>,
+    sender: Sender<Message>,
+) -> Result<()> {
+    let mut log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    thread::spawn(move || {
+        for line in console.split(b'\n').map_while(std::result::Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            let _ = writeln!(log, "{line}");
+            if is_report(&line) {
+                let _ = sender.send(Message::Report(line.clone()));
+            }
+            let mut newest = newest.lock().unwrap();
+            newest.0.push_back(line);
+            if newest.0.len() > CONSOLE_LINES {
+                newest.0.pop_front();
+            }
+        }
+        let _ = sender.send(Message::Ended);
+    });
+    Ok(())
+}
+
+fn watch_channel(channel: impl BufRead + Send + 'static, sender: Sender<Message>) {
+    thread::spawn(move || {
+        for line in channel.lines().map_while(std::result::Result::ok) {
+            // Anything else on the line is noise from before the guest set it up.
+            if let Ok(message) = serde_json::from_str(&line) {
+                let _ = sender.send(Message::FromGuest(message));
+            }
+        }
+    });
+}
