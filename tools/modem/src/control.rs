@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use wire::setup::Setup;
+use wire::setup::{DIRECTION_IN, Setup};
 use wire::speedtch::{INTERFACE_DATA, START_SYNCHRO, StartUp, sw_buffering};
 
 use crate::descriptors::{self, THE_CONFIGURATION};
@@ -45,7 +45,11 @@ impl Device {
     /// Answers a control transfer.
     pub(crate) fn control(&mut self, now: Instant, submit: &Submit) -> Start {
         let setup = submit.setup;
-        let answer = if setup.request_type & TYPE_MASK == TYPE_VENDOR {
+        let to_host = submit.endpoint & DIRECTION_IN != 0;
+        let answer = if setup.is_in() != to_host && submit.length != 0 {
+            // The two don't agree on who sends.
+            None
+        } else if setup.request_type & TYPE_MASK == TYPE_VENDOR {
             if self.is_silent(setup) {
                 return Start::Stick;
             }
@@ -55,7 +59,8 @@ impl Device {
         };
         match answer {
             Some(mut data) => {
-                data.truncate(submit.length.min(usize::from(setup.length)));
+                let room = if to_host { submit.length } else { 0 };
+                data.truncate(room.min(usize::from(setup.length)));
                 Start::Done(Status::OK, data)
             }
             None => Start::Done(Status::STALL, Vec::new()),

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Each fault, and nothing but it.
+
+use super::*;
+use crate::firmware::Stage;
+
+/// Uploads until a transfer isn't answered; says whether one wasn't.
+fn upload_until_stuck(host: &mut Host) -> bool {
+    for stage in [STAGE_1, STAGE_2] {
+        for chunk in stage.chunks(4096) {
+            host.send(FIRMWARE_OUT, chunk);
+            host.sleep(Duration::from_secs(60));
+            if host.got.pop_front().is_none() {
+                return true;
+            }
+        }
+        host.receive(FIRMWARE_IN, 512);
+        host.sleep(Duration::from_millis(500));
+        if host.got.pop_front().is_none() {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn unplug_at_any_byte() {
+    let total = STAGE_1.len() + STAGE_2.len();
+    for at in [0, 1, 934, 935, 936, 5031, 5032, total - 1, total] {
+        let mut host = Host::new(options().fault(Fault::UnplugAt(at)));
+        assert!(upload_until_stuck(&mut host));
+        assert_eq!(host.device.progress().total(), at);
+        let why = Why::Fault;
+        assert!(host.noted(|what| *what == What::Unplugged { why, error: None }));
+        assert!(host.device.is_gone());
+    }
+    let mut host = Host::new(options().fault(Fault::UnplugAt(total + 1)));
+    assert!(!upload_until_stuck(&mut host));
+}
+
+#[test]
+fn unplugged_when_the_byte_is_over_the_bus() {
+    let mut host = Host::new(options().fault(Fault::UnplugAt(608)));
+    host.send(FIRMWARE_OUT, STAGE_1);
+    assert_eq!(host.device.deadline(), Some(host.t0 + micros(500)));
+    host.sleep(micros(500));
+    assert!(host.device.is_gone());
+}
+
+#[test]
+fn stop_taking_at_any_byte() {
+    for at in [0, 1, 934, 935, 936, 5031, 5032, 10_934] {
+        let mut host = Host::new(options().fault(Fault::StopTakingAt(at)));
+        assert!(upload_until_stuck(&mut host));
+        assert_eq!(host.device.progress().total(), at);
+        let endpoint = FIRMWARE_OUT;
+        assert!(host.noted(|what| *what == What::Stuck { endpoint }));
+        // The host can give up, and the modem is still there.
+        let unlink = host.unlink(host.seqnum);
+        assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+        assert_eq!(host.device.progress().total(), at);
+        assert!(!host.device.is_gone());
+    }
+}
+
+#[test]
+fn the_nearer_of_two_limits_counts() {
+    let faults = [Fault::UnplugAt(500), Fault::StopTakingAt(400)];
+    for order in [faults, [faults[1], faults[0]]] {
+        let options = options().fault(order[0]).fault(order[1]);
+        let mut host = Host::new(options);
+        assert!(upload_until_stuck(&mut host));
+        assert_eq!(host.device.progress().total(), 400);
+        assert!(!host.device.is_gone());
+    }
+}
+
+#[test]
+fn slow_is_slow_but_leaves_the_bus_to_others() {
+    let bus = Bus::full_speed();
+    let mut host = Host::new(options().bus(bus.clone()).fault(Fault::Slow(935)));
+    let seqnum = host.send(FIRMWARE_OUT, STAGE_1);
+    let (free, _) = bus.reserve(host.now, 0);
+    assert!(free - host.now < Duration::from_millis(1));
+    host.wait_for(seqnum).unwrap();
+    assert_eq!(host.now - host.t0, Duration::from_secs(1));
+}
+
+#[test]
+fn silent_blocks() {
+    for (stage, blocks) in [(Stage::One, 0), (Stage::Two, 1)] {
+        let mut host = Host::new(options().fault(Fault::SilentBlock(stage)));
+        assert!(upload_until_stuck(&mut host));
+        let read = host.device.notes.iter();
+        let read = read.filter(|(_, what)| *what == What::BlockRead).count();
+        assert_eq!(read, blocks);
+    }
+}
+
+#[test]
+fn silence_after_the_boot() {
+    let step = StartUp::DEFAULT.steps()[0];
+    let mut host = Host::running(options().fault(Fault::SilentStartUp));
+    assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![0]));
+    let silent = host.submit(0, 2, &step.setup.to_bytes(), step.data());
+    host.sleep(Duration::from_secs(2));
+    assert!(host.got.is_empty());
+    // The host goes on after its limit.
+    let unlink = host.unlink(silent);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+    assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![0]));
+
+    let mut host = Host::running(options().fault(Fault::SilentStatus));
+    let sent = host.control(&step.setup.to_bytes(), step.data());
+    assert_eq!(sent, Ok(vec![]));
+    host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    host.sleep(Duration::from_secs(2));
+    assert!(host.got.is_empty());
+}
+
+#[test]
+fn no_line() {
+    let mut host = Host::running(options().fault(Fault::NoLine));
+    host.line_up();
+    host.sleep(Duration::from_secs(1000));
+    let training = LineState::Synchronising.to_byte();
+    assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![training]));
+}
