@@ -4,6 +4,12 @@
 //!
 //! Both stages are fetched before the modem is touched: user space may take its time over them,
 //! or never answer.
+//!
+//! A modem that was just plugged in has just been reset by its hub, and its loader is at the
+//! beginning. One that an earlier driver left in mid-upload is not, and some have been seen that
+//! fail at first behind certain hubs; a reset helps both. But it is slow, and the one thing here
+//! that can't be broken off, with the hub waiting all the while. So it is the answer to an upload
+//! that failed, and then there is a second one.
 
 use crate::{
     modem,
@@ -33,16 +39,35 @@ impl SpeedTouch {
         modem.phase("looking for stage 2 firmware");
         let second = find(stop, modem, 2)?;
 
-        // Whatever happened to the loader before: from here it starts afresh.
-        modem.phase("the reset of the device");
-        modem.device().reset(stop)?;
-        modem.phase("the upload of stage 1 firmware");
-        self.upload(stop, modem, &first)?;
-        modem.phase("the upload of stage 2 firmware");
-        self.upload(stop, modem, &second)?;
-
+        if let Err(error) = self.upload_both(stop, modem, &first, &second) {
+            let Error::Failed(error) = error else {
+                return Err(error);
+            };
+            modem.still_there(stop)?;
+            dev_warn!(
+                modem,
+                "firmware upload failed: {:?}, trying again after a reset\n",
+                error
+            );
+            modem.phase("the reset of the device");
+            modem.device().reset(stop)?;
+            self.upload_both(stop, modem, &first, &second)?;
+        }
         stop.sleep(BOOT_TIME)?;
         Ok(())
+    }
+
+    fn upload_both(
+        &self,
+        stop: &Stop,
+        modem: &Modem,
+        first: &Firmware,
+        second: &Firmware,
+    ) -> kthread::Result {
+        modem.phase("the upload of stage 1 firmware");
+        self.upload(stop, modem, first)?;
+        modem.phase("the upload of stage 2 firmware");
+        self.upload(stop, modem, second)
     }
 
     /// Sends one stage, and reads the block with which the loader confirms it.

@@ -30,7 +30,8 @@ use kernel::{
 use kthread::{
     Builder,
     Scope,
-    Stop, //
+    Stop,
+    Stopped, //
 };
 
 /// A modem, as the threads of its minidriver see it.
@@ -45,6 +46,9 @@ pub struct Modem {
 impl Modem {
     /// How long a modem may take to select an interface.
     const SELECT_TIMEOUT: Delta = Delta::from_secs(2);
+
+    /// The time in which it is noticed that a modem is gone: hubs are asked every 255 ms.
+    const NOTICE_TIME: Delta = Delta::from_millis(500);
 
     fn new(interface: ARef<usb::Interface>, channels: Channels) -> impl PinInit<Self> {
         pin_init!(Self {
@@ -67,6 +71,16 @@ impl Modem {
     /// Notes what is being done now: this is what the log names if it fails.
     pub fn phase(&self, phase: &'static str) {
         *self.phase.lock() = phase;
+    }
+
+    /// Waits until it is certain that a failure was the modem's own. Sleeps.
+    ///
+    /// Before a thread is asked to stop, its transfers fail, in many ways: those of a modem that
+    /// was pulled out until its hub has noticed, those of an interface that is being unbound
+    /// because the USB core ends them first. So a failure is only believed, and answered by
+    /// more than an error, if no stop follows.
+    pub fn still_there(&self, stop: &Stop) -> Result<(), Stopped> {
+        stop.sleep(Self::NOTICE_TIME)
     }
 
     /// Selects the alternate setting in which the channels exist.
@@ -129,18 +143,19 @@ impl<M: Minidriver> Shared<M> {
     /// The body of a modem's first thread.
     fn init(self: Arc<Self>, stop: &Stop) -> kthread::Result {
         let result = Self::bring_up(&self, stop);
-        self.report(result)
+        self.report(stop, result)
     }
 
     /// The body of its second.
     fn watch(&self, stop: &Stop, atm: &atm::Device) -> kthread::Result {
         let line = Line::new(atm);
-        self.report(self.minidriver.watch(stop, &self.modem, &line))
+        self.report(stop, self.minidriver.watch(stop, &self.modem, &line))
     }
 
     /// Logs a failure. That the modem went is none.
-    fn report(&self, result: kthread::Result) -> kthread::Result {
+    fn report(&self, stop: &Stop, result: kthread::Result) -> kthread::Result {
         if let Err(kthread::Error::Failed(error)) = result {
+            self.modem.still_there(stop)?;
             let phase = *self.modem.phase.lock();
             dev_err!(
                 self.modem,
