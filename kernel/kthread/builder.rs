@@ -13,17 +13,10 @@ use crate::{
     },
     scope::Scope,
     stop::Stop,
+    task::Policy,
     thread::Thread, //
 };
 use kernel::fmt;
-
-/// How the scheduler treats a thread.
-#[derive(Clone, Copy)]
-pub(crate) enum Policy {
-    Normal(i32),
-    FifoLow,
-    Fifo,
-}
 
 /// What a thread is to be like, before it exists.
 ///

@@ -2,6 +2,90 @@
 
 //! Kernel threads for drivers: a thread ends by itself **or** is stopped, whichever comes first,
 //! and either way its owner can wait for it.
+//!
+//! # The idea
+//!
+//! A driver starts a thread for work that takes long, or never ends: to bring up a device whose
+//! firmware user space supplies some day, or to look after one every ten milliseconds. The work
+//! may end by itself. But the device may be unplugged and the module removed at any moment, and
+//! then the thread has to go, now, wherever it is.
+//!
+//! - The work is a closure, the *body*. It gets a [`&Stop`](Stop), and whenever it waits, it
+//!   waits through that. A stop makes every such wait return [`Stopped`], which the body passes
+//!   on with `?`. So a stop is no more than an early way out, and what the body holds is dropped
+//!   on the way.
+//! - The owner has a [`Thread`]. It can [`join`](Thread::join) it (wait until it has ended by
+//!   itself) or [`stop`](Thread::stop) it, at any time, also when it has ended, also twice. Both
+//!   return the [`Outcome`]: the body's value, its error, or that it was stopped.
+//! - Every thread belongs to a [`Scope`], which is a field of the device's private data. When that
+//!   is dropped, all its threads are stopped and waited for, also those whose handle was leaked.
+//!   The module has a [`ModuleScope`], which does the same for leaked scopes. After that no code
+//!   of the module runs in any thread.
+//!
+//! # When to use what else
+//!
+//! Work that is short and does not wait belongs on a workqueue ([`kernel::workqueue`]); a reaction
+//! to an interrupt that needs to sleep, in a threaded interrupt handler
+//! ([`kernel::irq::ThreadedRegistration`]); a short reaction to time passing, in a timer
+//! ([`kernel::time::hrtimer`]). A thread is for work with a life of its own.
+//!
+//! # An example
+//!
+//! ```ignore
+//! use kernel::{prelude::*, time::Delta};
+//! use kthread::{Builder, Outcome, Scope, Stop, Thread};
+//!
+//! /// The private data of a device.
+//! struct Modem {
+//!     // Dropped first: after that nobody uses what comes below.
+//!     threads: Scope,
+//!     upload: Thread<Line>,
+//!     link: Arc<Link>,
+//! }
+//!
+//! fn probe(module: &'static ThisModule, index: u32, link: Arc<Link>) -> Result<Modem> {
+//!     let threads = Scope::new(module)?;
+//!     let upload = Builder::new(fmt!("modem/{index}")).spawn(&threads, {
+//!         let link = link.clone();
+//!         move |stop| bring_up(stop, &link)
+//!     })?;
+//!     Ok(Modem { threads, upload, link })
+//! }
+//!
+//! /// Runs in the thread, for seconds, or until user space has the firmware, or until it is
+//! /// stopped. Every `?` is a way out for a stop.
+//! fn bring_up(stop: &Stop, link: &Link) -> kthread::Result<Line> {
+//!     let firmware = stop.request_firmware(c"modem.bin", link.device())?;
+//!     for block in firmware.data().chunks(4096) {
+//!         link.send(stop, block)?;
+//!     }
+//!     stop.sleep(Delta::from_secs(1))?;
+//!     link.start(stop)
+//! }
+//!
+//! fn disconnect(modem: &Modem) {
+//!     match modem.upload.stop() {
+//!         Outcome::Failed(error) => pr_warn!("the modem never came up: {error:?}\n"),
+//!         // It was up, or was about to be: no failure either way.
+//!         _ => (),
+//!     }
+//! }
+//! ```
+//!
+//! # How a stop reaches a thread
+//!
+//! `kthread_stop()` alone breaks *interruptible* waits. The kernel's *killable* waits, such as
+//! the one for firmware from user space, end for a fatal signal only. So each thread lets SIGKILL
+//! in if the kernel sends it (user space's `kill -9` has no effect on it), and a stop is a flag,
+//! then that signal, then `kthread_stop()`. Functions of the kernel that wait killably can be
+//! called through [`Stop::killable`]. What waits *uninterruptibly* (`msleep()`,
+//! `usb_control_msg()`, most locks) can be broken by nothing: a body should not call what takes
+//! long in that way.
+//!
+//! # How it is built
+//!
+//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `block.rs`
+//! is what a thread and its owner share. `net.rs` knows the threads of a module.
 
 #[allow(dead_code)]
 const __LOG_PREFIX: &[u8] = b"kthread\0";
@@ -10,6 +94,7 @@ mod block;
 mod builder;
 mod completion;
 mod error;
+mod firmware;
 mod life;
 mod net;
 mod published;

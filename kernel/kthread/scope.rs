@@ -28,14 +28,16 @@ use kernel::{
 /// A thread that drops its own scope can't wait for itself: it is asked to stop, and left to the
 /// [`ModuleScope`].
 ///
-/// Making, using and dropping a scope may sleep.
+/// Making, using and dropping a scope may sleep. Whoever drops it must not hold a lock that one of
+/// its threads is about to take.
 pub struct Scope {
     net: Arc<Net>,
     id: ScopeId,
 }
 
 impl Scope {
-    /// Makes a scope for threads of the given module.
+    /// Makes a scope for threads of the given module: that which holds the code of their bodies,
+    /// or one that depends on it.
     ///
     /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
     pub fn new(module: &'static ThisModule) -> Result<Self> {

@@ -20,9 +20,6 @@ use crate::{
 use core::ptr::NonNull;
 use kernel::{
     bindings,
-    device::Device,
-    firmware::Firmware,
-    prelude::*,
     time::{
         msecs_to_jiffies,
         Delta, //
@@ -171,15 +168,6 @@ impl Stop {
             Err(stopped) => stopped.into(),
             Ok(()) => Error::Failed(error),
         })
-    }
-
-    /// Requests firmware from user space, in the way of `request_firmware()`.
-    ///
-    /// A stop breaks the wait for user space, and for another request of the same name. It does
-    /// not break the reading of a file that has been found.
-    #[inline(never)]
-    pub fn request_firmware(&self, name: &CStr, device: &Device) -> Result<Firmware> {
-        self.killable(|| Firmware::request(name, device))
     }
 }
 

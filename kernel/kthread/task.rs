@@ -20,6 +20,11 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
         SetOnce, //
     },
     task::Task, //
@@ -30,6 +35,16 @@ pub(crate) type Entry = unsafe extern "C" fn(*mut kernel::ffi::c_void) -> kernel
 
 /// The size of a task's name in the kernel, `TASK_COMM_LEN`.
 pub(crate) const COMM_LEN: usize = 16;
+
+/// How the scheduler treats a thread.
+#[derive(Clone, Copy)]
+pub(crate) enum Policy {
+    Normal(i32),
+    FifoLow,
+    Fifo,
+}
+
+static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 
 /// One kernel thread.
 ///
@@ -124,9 +139,7 @@ impl Kthread {
 
     /// Gives the task the given policy.
     #[inline(never)]
-    pub(crate) fn set_policy(&self, policy: crate::builder::Policy) {
-        use crate::builder::Policy;
-
+    pub(crate) fn set_policy(&self, policy: Policy) {
         let Some(task) = self.as_raw() else { return };
         // SAFETY: The `ARef` keeps the task valid; these functions may be called on any task,
         // by callers that may sleep.
@@ -156,9 +169,19 @@ impl Kthread {
         unsafe { sys::threadline_discard_signals() };
     }
 
+    /// How many threads have been interrupted so far.
+    #[inline(never)]
+    pub(crate) fn interrupts() -> u64 {
+        INTERRUPTS.load(Acquire)
+    }
+
     /// Waits until the thread has said that it is ready, or has ended; [`EINTR`] if the caller
-    /// was killed before that.
+    /// was killed before that, [`EDEADLK`] if the caller is the thread.
+    #[inline(never)]
     pub(crate) fn wait_ready(&self) -> Result {
+        if self.is_current() {
+            return Err(EDEADLK);
+        }
         if self.ready.wait_state(bindings::TASK_KILLABLE) {
             Ok(())
         } else {
@@ -183,6 +206,8 @@ impl World for Kthread {
     #[inline(never)]
     fn interrupt(&self) {
         let Some(task) = self.as_raw() else { return };
+        // Counted first, so that whoever sees what the signal has caused sees the count too.
+        INTERRUPTS.fetch_add(1, Full);
         // SAFETY: The `ARef` keeps the task valid; a task that has ended is left alone by
         // `send_sig()`. The last argument says that the kernel sends it.
         unsafe { bindings::send_sig(bindings::SIGKILL as i32, task, 1) };

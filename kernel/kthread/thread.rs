@@ -100,9 +100,12 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// If it ended before that without a value, this is its error, which [`Self::join`] gives as
     /// well. If the caller is killed while it waits: [`EINTR`](kernel::error::code::EINTR), and
-    /// the thread is not affected.
+    /// the thread is not affected. If the caller is the thread, and has not called `ready`:
+    /// [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
-        self.kthread().wait_ready()?;
+        if !self.block.life().is_ready() {
+            self.kthread().wait_ready()?;
+        }
         if self.block.life().is_ready() {
             return Ok(());
         }

@@ -26,7 +26,10 @@ pub(crate) fn ends_by_itself(bench: &Bench<'_>) -> Verdict {
     let runs = Count::new()?;
     let thread = Builder::new(fmt!("ends")).spawn(&scope, {
         let runs = runs.clone();
-        move |_: &Stop| Ok(runs.up())
+        move |_: &Stop| {
+            runs.up();
+            Ok(())
+        }
     })?;
 
     claim!(thread.join() == Outcome::Ended(()));

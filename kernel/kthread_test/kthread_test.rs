@@ -93,6 +93,7 @@ cases! {
     safety::self_stop_is_caught,
     safety::own_scope_dropped_by_its_thread,
     safety::closure_that_owns_its_scope,
+    safety::closure_that_owns_its_handle,
     safety::scope_needs_its_module,
     ticking::ticker_does_not_drift,
     ticking::missed_ticks_are_counted,

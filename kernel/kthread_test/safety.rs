@@ -42,7 +42,8 @@ fn counted(scope: &Scope, ends: &Count) -> Result<Thread<()>> {
         while stop.sleep(Delta::from_secs(3600)).is_ok() {}
         // Whoever does not wait for the thread is likely not to see the count.
         fsleep(Delta::from_millis(5));
-        Ok(ends.up())
+        ends.up();
+        Ok(())
     })
 }
 
@@ -124,10 +125,11 @@ pub(crate) fn self_stop_is_caught(bench: &Bench<'_>) -> Verdict {
             stop.wait(&go)?;
             let own = mailbox.lock().take();
             if let Some(own) = own {
+                let awaited = own.wait_ready() == Err(EDEADLK.into());
                 let joined = own.join() == Outcome::Itself;
                 let untouched = !stop.is_stopped();
                 let stopped = own.stop() == Outcome::Itself;
-                if joined && untouched && stopped && stop.is_stopped() {
+                if awaited && joined && untouched && stopped && stop.is_stopped() {
                     held.up();
                 }
                 // Dropped here: by the thread itself.
@@ -193,6 +195,29 @@ pub(crate) fn closure_that_owns_its_scope(bench: &Bench<'_>) -> Verdict {
         thread.stop();
         claim!(drops.get() == round);
     }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn closure_that_owns_its_handle(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let drops = Count::new()?;
+    for round in 1..=200 {
+        let mailbox = Arc::pin_init(new_mutex!(None::<Thread<()>>), GFP_KERNEL)?;
+        let (own, held) = (mailbox.clone(), drops.on_drop());
+        let thread = Builder::new(fmt!("owner")).spawn(&scope, move |stop: &Stop| {
+            let _held = (own, held);
+            Ok(stop.sleep(Delta::from_secs(3600))?)
+        })?;
+        *mailbox.lock() = Some(thread);
+        drop(mailbox);
+        if round % 2 == 0 {
+            fsleep(Delta::from_micros(200));
+        }
+        // By the thread, or where it never ran, by us: with the closure goes the handle.
+        scope.stop();
+        claim!(drops.get() == round);
+    }
+    claim!(scope.live() == 0);
     Ok(Passed::Now)
 }
 
