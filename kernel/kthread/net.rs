@@ -195,7 +195,10 @@ impl Net {
     /// Cleans up after threads that have ended and have no handle.
     #[inline(never)]
     pub(crate) fn sweep(&self) {
-        self.join_each(|entry| entry.left && entry.member.life().is_ended());
+        let over = |entry: &Entry| entry.left && entry.member.life().is_ended();
+        while let Some(member) = self.find_other(over) {
+            let _ = member.join();
+        }
     }
 
     fn ask(&self, which: impl Fn(&Entry) -> bool) {
@@ -207,7 +210,12 @@ impl Net {
 
     fn clear(&self, which: impl Fn(&Entry) -> bool) {
         self.ask(&which);
-        self.join_each(&which);
+        while let Some(member) = self.find_other(&which) {
+            // It may have been started since, by one of the others.
+            member.life().ask();
+            // Its entry is gone when this returns, so the loop comes to an end.
+            let _ = member.join();
+        }
         for entry in &mut self.threads.lock().entries {
             if which(entry) {
                 entry.left = true;
@@ -215,19 +223,13 @@ impl Net {
         }
     }
 
-    /// Joins all that match, but for the caller itself.
-    fn join_each(&self, which: impl Fn(&Entry) -> bool) {
-        while let Some(member) =
-            self.find(|entry| which(entry) && !entry.member.life().world().is_current())
-        {
-            // Its entry is gone when this returns, so the loop comes to an end.
-            let _ = member.join();
-        }
-    }
-
-    fn find(&self, which: impl Fn(&Entry) -> bool) -> Option<Arc<dyn Member>> {
+    /// The first thread in question that is not the caller.
+    fn find_other(&self, which: impl Fn(&Entry) -> bool) -> Option<Arc<dyn Member>> {
         let threads = self.threads.lock();
-        let found = threads.entries.iter().find(|entry| which(entry));
+        let found = threads
+            .entries
+            .iter()
+            .find(|entry| which(entry) && !entry.member.life().world().is_current());
         found.map(|entry| entry.member.clone())
     }
 }

@@ -68,7 +68,8 @@ impl Scope {
         self.net.count(|scope| scope == self.id)
     }
 
-    /// Stops and joins all threads of this scope. New ones may be started after that.
+    /// Stops and joins all threads of this scope, those too that they or others start meanwhile.
+    /// New ones may be started after that.
     ///
     /// Asks all of them before it waits for the first.
     pub fn stop(&self) {

@@ -92,7 +92,7 @@ impl Stop {
         self.check()
     }
 
-    /// Sleeps for the given time, by a high-resolution timer.
+    /// Sleeps for the given time, by a high-resolution timer; not at all if it is negative.
     #[inline(never)]
     pub fn sleep(&self, time: Delta) -> core::result::Result<(), Stopped> {
         self.sleep_until(now().saturating_add(time.as_nanos()))
@@ -102,6 +102,8 @@ impl Stop {
     #[inline(never)]
     pub(crate) fn sleep_until(&self, ns: i64) -> core::result::Result<(), Stopped> {
         self.check()?;
+        // A time before the clock began is over too, but the timers would take it for the future.
+        let ns = ns.max(0);
         // SAFETY: Any time will do; the caller is a thread that may sleep.
         while !unsafe { sys::threadline_sleep_until(ns) } {
             self.broken()?;

@@ -94,6 +94,22 @@ pub(crate) fn timeout_and_completion_are_told_apart(bench: &Bench<'_>) -> Verdic
     Ok(Passed::Now)
 }
 
+pub(crate) fn time_that_has_passed_is_not_slept(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = event()?;
+    let thread = Builder::new(fmt!("hasty")).spawn(&scope, move |stop: &Stop| {
+        for nanos in [0, -1, -1_000_000_000_000_000, i64::MIN] {
+            stop.sleep(Delta::from_nanos(nanos))?;
+            if stop.wait_timeout(&never, Delta::from_nanos(nanos))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })?;
+    claim!(thread.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
 pub(crate) fn stop_is_sticky(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     let complete = event()?;
@@ -228,6 +244,47 @@ pub(crate) fn stop_many_costs_the_slowest(bench: &Bench<'_>) -> Verdict {
     scope.stop();
     for thread in &threads {
         claim!(thread.join() == Outcome::Ended(MANY));
+    }
+    Ok(Passed::Now)
+}
+
+/// A thread that is started into a scope while that waits for its others is stopped as well.
+pub(crate) fn stop_many_catches_latecomers(bench: &Bench<'_>) -> Verdict {
+    let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
+    let elsewhere = bench.scope()?;
+    let asked = event()?;
+    let started = Count::new()?;
+    let first = Builder::new(fmt!("first")).spawn_ready(&scope, {
+        let (asked, started) = (asked.clone(), started.clone());
+        move |stop: &Stop| {
+            stop.ready();
+            while stop.sleep(FOR_EVER).is_ok() {}
+            asked.complete();
+            while started.get() == 0 {
+                fsleep(Delta::from_millis(1));
+            }
+            Ok(())
+        }
+    })?;
+    let late = Builder::new(fmt!("starter")).spawn(&elsewhere, {
+        let scope = scope.clone();
+        move |stop: &Stop| {
+            stop.wait(&asked)?;
+            let late = Builder::new(fmt!("late")).spawn(&scope, |stop: &Stop| {
+                stop.sleep(FOR_EVER)?;
+                Ok(())
+            });
+            started.up();
+            Ok(late?)
+        }
+    })?;
+
+    scope.stop();
+    claim!(scope.live() == 0);
+    claim!(first.join() == Outcome::Ended(()));
+    match late.join() {
+        Outcome::Ended(late) => claim!(late.join() == Outcome::Stopped),
+        _ => claim!(false),
     }
     Ok(Passed::Now)
 }
