@@ -48,12 +48,23 @@ use usb::{
 use wire::cell::{
     Cell,
     Splitter,
-    Stride, //
+    Stride,
+    Vc, //
 };
 
 /// How many packets may wait for the bottom half. It is never far behind, and 256 of them are
 /// what a full-speed modem can send in a third of a second.
 const MAX_ARRIVED: usize = 256;
+
+/// Cells of connections that nobody has open.
+///
+/// A few come whenever a connection is closed while packets are under way. Many, and none for
+/// anybody, mean that the user has the wrong numbers, so the right ones are worth to be told.
+#[derive(Default)]
+pub(crate) struct Strays {
+    pub(crate) count: u64,
+    pub(crate) last: Option<Vc>,
+}
 
 /// The receiving side of a modem.
 #[pin_data]
@@ -69,8 +80,7 @@ struct State {
     connections: Connections,
     /// Packets for the bottom half.
     arrived: Queue<IncomingSkb>,
-    /// Cells that nobody wanted.
-    strays: u64,
+    strays: Strays,
     complaint: Rare,
 }
 
@@ -83,7 +93,7 @@ impl Rx {
                 splitter: Splitter::new(stride),
                 connections: Connections::new(),
                 arrived: Queue::new(),
-                strays: 0,
+                strays: Strays::default(),
                 complaint: Rare::new(),
             }),
         })
@@ -96,9 +106,9 @@ impl Rx {
         drop(before);
     }
 
-    /// The opposite: tells the owners of all connections to close them. Returns how many cells
+    /// The opposite: tells the owners of all connections to close them. Returns the cells that
     /// nobody wanted, the first time that it is called.
-    pub(crate) fn stop(&self) -> u64 {
+    pub(crate) fn stop(&self) -> Strays {
         let mut state = self.state.lock();
         let traffic = state.traffic.take();
         state.connections.release_all(EPIPE);
@@ -188,9 +198,15 @@ impl State {
             strays,
             ..
         } = self;
-        splitter.push(bytes, |cell| match connections.find(cell.header().vc) {
-            Some(connection) => take_cell(connection, cell, arrived),
-            None => *strays += 1,
+        splitter.push(bytes, |cell| {
+            let vc = cell.header().vc;
+            match connections.find(vc) {
+                Some(connection) => take_cell(connection, cell, arrived),
+                None => {
+                    strays.count += 1;
+                    strays.last = Some(vc);
+                }
+            }
         });
     }
 }

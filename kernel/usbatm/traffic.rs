@@ -37,7 +37,10 @@
 //! ends that, too.
 
 use crate::{
-    rx::Rx,
+    rx::{
+        Rx,
+        Strays, //
+    },
     tx::Tx,
     Channels, //
 };
@@ -84,6 +87,7 @@ use usb::{
 };
 use wire::cell::{
     Stride,
+    Vc,
     CELL_LEN, //
 };
 
@@ -181,8 +185,18 @@ impl Traffic {
         self.tx.stop();
         atm::work::flush_delayed(&self.revival);
         atm::work::flush(&self.bottom_half);
-        if strays > 0 {
-            dev_info!(self.device, "{} cells came for nobody\n", strays);
+        if let Strays {
+            count,
+            last: Some(Vc { vpi, vci }),
+        } = strays
+        {
+            dev_info!(
+                self.device,
+                "{} cells came for connections that nobody had open, the last for {}.{}\n",
+                count,
+                vpi,
+                vci
+            );
         }
     }
 
@@ -340,7 +354,7 @@ impl Rare {
     /// It happened; returns whether enough time has gone by since the last time.
     pub(crate) fn is_due(&mut self) -> bool {
         let now = Instant::now();
-        let is_due = !self.last.is_some_and(|last| now - last < Self::INTERVAL);
+        let is_due = self.last.is_none_or(|last| now - last >= Self::INTERVAL);
         if is_due {
             self.last = Some(now);
         }

@@ -178,7 +178,8 @@ impl State {
     fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
         let mut len = 0;
         while let Some(mut segmenter) = self.next_packet() {
-            len += segmenter.fill(&mut buffer[len..], stride);
+            let room = buffer.get_mut(len..).unwrap_or_default();
+            len += segmenter.fill(room, stride);
             if !segmenter.is_done() {
                 // No room is left.
                 self.current = Some(segmenter);
