@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use wire::setup::{DIRECTION_IN, Setup};
+use wire::setup::Setup;
 use wire::speedtch::{INTERFACE_DATA, START_SYNCHRO, StartUp, sw_buffering};
 
 use crate::descriptors::{self, THE_CONFIGURATION};
@@ -12,7 +12,7 @@ use crate::device::{Device, Start};
 use crate::line::same;
 use crate::log::What;
 use crate::options::Fault;
-use crate::usbip::{Status, Submit};
+use crate::usbip::{Status, Transfer};
 
 // Requests of USB 2.0, section 9.4, as `bmRequestType` and `bRequest`.
 const GET_DEVICE_STATUS: (u8, u8) = (0x80, 0);
@@ -43,23 +43,22 @@ type Answer = Option<Vec<u8>>;
 
 impl Device {
     /// Answers a control transfer.
-    pub(crate) fn control(&mut self, now: Instant, submit: &Submit) -> Start {
-        let setup = submit.setup;
-        let to_host = submit.endpoint & DIRECTION_IN != 0;
-        let answer = if setup.is_in() != to_host && submit.length != 0 {
+    pub(crate) fn control(&mut self, now: Instant, transfer: Transfer, sent: &[u8]) -> Start {
+        let Transfer { length, setup, .. } = transfer;
+        let answer = if setup.is_in() != transfer.is_in() && length != 0 {
             // The two don't agree on who sends.
             None
         } else if setup.request_type & TYPE_MASK == TYPE_VENDOR {
             if self.is_silent(setup) {
                 return Start::Stick;
             }
-            self.vendor(now, setup, &submit.data)
+            self.vendor(now, setup, sent)
         } else {
             self.standard(now, setup)
         };
         match answer {
             Some(mut data) => {
-                let room = if to_host { submit.length } else { 0 };
+                let room = if transfer.is_in() { length } else { 0 };
                 data.truncate(room.min(usize::from(setup.length)));
                 Start::Done(Status::OK, data)
             }

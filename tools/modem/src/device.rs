@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use wire::cell::CELL_LEN;
+use wire::setup::DIRECTION_IN;
 use wire::speedtch::{DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERRUPT_IN, LineEvent};
 
 use crate::cells::LoopBack;
@@ -26,7 +27,7 @@ use crate::line::Line;
 use crate::log::{Counters, Progress, What, Why};
 use crate::options::{Fault, Options};
 use crate::queue::{Flight, Queue, Then};
-use crate::usbip::{Command, Reply, Status, Submit};
+use crate::usbip::{Command, Reply, Status, Submit, Transfer};
 
 /// The queue of the control endpoint, both ways.
 const CONTROL: u8 = 0;
@@ -190,7 +191,7 @@ impl Device {
 
     fn submit(&mut self, now: Instant, submit: Submit) {
         self.counters.submitted += 1;
-        let endpoint = match submit.endpoint {
+        let endpoint = match submit.transfer.endpoint {
             0x80 => CONTROL,
             other => other,
         };
@@ -218,11 +219,11 @@ impl Device {
             self.loader.take(&submit.data[..bytes]);
         }
         self.counters.unlinked += 1;
-        let endpoint_in = submit.endpoint;
+        let address = submit.transfer.endpoint;
         self.note(
             now,
             What::Unlinked {
-                endpoint: endpoint_in,
+                endpoint: address,
                 bytes,
             },
         );
@@ -231,43 +232,49 @@ impl Device {
         self.kick(endpoint, now);
     }
 
-    /// Begins with the endpoint's next transfer, if it can.
+    /// Begins with the endpoint's next transfer, if it can, and with those that
+    /// waited for this endpoint.
     pub(crate) fn kick(&mut self, endpoint: u8, at: Instant) {
-        while let Some((came, submit)) = self.queues.get(&endpoint).and_then(Queue::next) {
-            let ready = at.max(*came);
+        self.begin(endpoint, at);
+        match endpoint {
+            FIRMWARE_OUT => self.begin(FIRMWARE_IN, at),
+            DATA_OUT if self.loop_back.is_waiting() => self.begin(DATA_IN, at),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, endpoint: u8, at: Instant) {
+        while let Some((came, transfer)) = self.queues.get(&endpoint).and_then(Queue::next) {
+            let ready = at.max(came);
             if self.is_halted(endpoint) {
                 self.end(endpoint, Status::STALL, 0, Vec::new());
                 continue;
             }
-            let submit = submit.clone();
-            match self.start(endpoint, &submit, ready) {
+            match self.start(endpoint, transfer, ready) {
                 Start::Wait => return,
-                Start::Stick => {
-                    self.stick(endpoint, ready);
-                    return;
-                }
+                Start::Stick => return self.stick(endpoint, ready),
                 Start::Halt => {
                     self.note(ready, What::Stalled { endpoint });
                     self.set_halt(endpoint, true);
                 }
                 Start::Done(status, data) => {
-                    let sent = submit.endpoint & 0x80 == 0 && status == Status::OK;
-                    let actual = if sent { submit.length } else { data.len() };
+                    let sent = !transfer.is_in() && status == Status::OK;
+                    let actual = if sent { transfer.length } else { data.len() };
                     self.end(endpoint, status, actual, data);
                 }
-                Start::Fly(bytes, then) => {
-                    self.fly(endpoint, bytes, then, ready);
-                    return;
-                }
+                Start::Fly(bytes, then) => return self.fly(endpoint, bytes, then, ready),
             }
         }
     }
 
     /// Decides what becomes of a transfer whose turn it is.
-    fn start(&mut self, endpoint: u8, submit: &Submit, at: Instant) -> Start {
-        let length = submit.length;
+    fn start(&mut self, endpoint: u8, transfer: Transfer, at: Instant) -> Start {
+        let length = transfer.length;
         match endpoint {
-            CONTROL => self.control(at, submit),
+            CONTROL => {
+                let sent = self.queues.get_mut(&CONTROL).map(Queue::take_data);
+                self.control(at, transfer, &sent.unwrap_or_default())
+            }
             INTERRUPT_IN if self.line.next_event().is_none() => Start::Wait,
             INTERRUPT_IN if length < LineEvent::LEN => Start::Done(Status::BABBLE, Vec::new()),
             INTERRUPT_IN => Start::Fly(LineEvent::LEN, Then::Complete),
@@ -370,16 +377,18 @@ impl Device {
         let Some(queue) = self.queues.get_mut(&endpoint) else {
             return;
         };
-        let (Some(flight), Some(submit)) = (queue.land(), queue.first()) else {
+        let Some(flight) = queue.land() else {
             return;
         };
-        let submit = submit.clone();
-        let data = self.finish(endpoint, &submit.data, flight.bytes, at);
+        let sent = queue.take_data();
+        let data = self.finish(endpoint, &sent, flight.bytes, at);
         match flight.then {
             Then::Complete => {
-                self.end(endpoint, Status::OK, flight.bytes, data);
+                // A reset may have lost what was on its way to the host.
+                let is_in = endpoint & DIRECTION_IN != 0;
+                let actual = if is_in { data.len() } else { flight.bytes };
+                self.end(endpoint, Status::OK, actual, data);
                 self.kick(endpoint, at);
-                self.kick_others(endpoint, at);
             }
             Then::Stick => self.stick(endpoint, at),
             Then::Unplug => self.unplug(at, Why::Fault, None),
@@ -411,19 +420,11 @@ impl Device {
                 Vec::new()
             }
             DATA_IN => {
-                self.counters.cells_out += (bytes / CELL_LEN) as u64;
-                self.loop_back.receive(bytes)
+                let data = self.loop_back.receive(bytes);
+                self.counters.cells_out += (data.len() / CELL_LEN) as u64;
+                data
             }
             _ => Vec::new(),
-        }
-    }
-
-    /// Begins with transfers that waited for this endpoint.
-    fn kick_others(&mut self, endpoint: u8, at: Instant) {
-        match endpoint {
-            FIRMWARE_OUT => self.kick(FIRMWARE_IN, at),
-            DATA_OUT if self.loop_back.is_waiting() => self.kick(DATA_IN, at),
-            _ => {}
         }
     }
 
@@ -443,7 +444,7 @@ impl Device {
     fn reply(&mut self, submit: &Submit, status: Status, actual: usize, data: Vec<u8>) {
         let reply = Reply::Submit {
             seqnum: submit.seqnum,
-            endpoint: submit.endpoint,
+            endpoint: submit.transfer.endpoint,
             status,
             actual,
             data,

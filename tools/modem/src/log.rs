@@ -280,3 +280,29 @@ impl Log {
 fn micros<S: Serializer>(at: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(at.as_micros()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_flat_in_json() {
+        let event = |what| Event {
+            at: Duration::from_micros(1_500_000),
+            what,
+        };
+        let stalled = event(What::Stalled { endpoint: 7 });
+        assert_eq!(
+            serde_json::to_string(&stalled).unwrap(),
+            r#"{"at_us":1500000,"what":"stalled","endpoint":7}"#
+        );
+        let gone = event(What::Unplugged {
+            why: Why::Fault,
+            error: None,
+        });
+        assert_eq!(
+            serde_json::to_string(&gone).unwrap(),
+            r#"{"at_us":1500000,"what":"unplugged","why":"fault"}"#
+        );
+    }
+}

@@ -89,7 +89,6 @@ impl Modem {
     /// See [`Error`].
     pub fn plug(options: Options) -> Result<Self, Error> {
         let controller = options.vhci.clone();
-        let epoch = options.epoch;
         let (ours, theirs) = UnixStream::pair().map_err(Error::System)?;
         let mut modem = Self::on_socket(options, ours).map_err(Error::System)?;
         let port = vhci::attach(&controller, &theirs).map_err(|error| {
@@ -100,9 +99,9 @@ impl Modem {
             }
         })?;
         modem.port = Some(port.ok_or(Error::NoFreePort)?);
-        let attached = epoch.map_or(Instant::now(), |epoch| epoch.max(Instant::now()));
-        modem.shared.lock().device.note(attached, What::Attached);
-        modem.shared.change(|_| {});
+        modem
+            .shared
+            .change(|device| device.note(Instant::now(), What::Attached));
         Ok(modem)
     }
 

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::usbip::Submit;
+use crate::usbip::{Submit, Transfer};
 
 /// What becomes of a transfer when its bytes are over the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +62,17 @@ impl Queue {
 
     /// The transfer to begin with now, and when it came; none while one is on the
     /// bus or stuck.
-    pub(crate) fn next(&self) -> Option<&(Instant, Submit)> {
+    pub(crate) fn next(&self) -> Option<(Instant, Transfer)> {
         match self.flight {
-            None if !self.stuck => self.pending.front(),
+            None if !self.stuck => self.pending.front().map(|(came, s)| (*came, s.transfer)),
             _ => None,
         }
+    }
+
+    /// Takes what the host sends with the first transfer.
+    pub(crate) fn take_data(&mut self) -> Vec<u8> {
+        let first = self.pending.front_mut();
+        first.map_or(Vec::new(), |(_, submit)| std::mem::take(&mut submit.data))
     }
 
     /// Puts the first transfer on the bus.
@@ -92,11 +98,6 @@ impl Queue {
     /// Removes the first transfer.
     pub(crate) fn pop(&mut self) -> Option<Submit> {
         self.pending.pop_front().map(|(_, submit)| submit)
-    }
-
-    /// The first transfer.
-    pub(crate) fn first(&self) -> Option<&Submit> {
-        self.pending.front().map(|(_, submit)| submit)
     }
 
     /// Whether the transfer `seqnum` waits here.
@@ -125,10 +126,12 @@ mod tests {
     fn submit(seqnum: u32) -> Submit {
         Submit {
             seqnum,
-            endpoint: 5,
-            length: 0,
-            setup: Setup::from_bytes([0; 8]),
-            data: Vec::new(),
+            transfer: Transfer {
+                endpoint: 5,
+                length: seqnum as usize,
+                setup: Setup::from_bytes([0; 8]),
+            },
+            data: vec![0; seqnum as usize],
         }
     }
 
@@ -138,7 +141,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(t0, submit(1));
         queue.push(t0, submit(2));
-        assert_eq!(queue.next().unwrap().1.seqnum, 1);
+        assert_eq!(queue.next().unwrap().1.length, 1);
         let flight = Flight {
             starts: t0,
             ends: t0 + Duration::from_millis(4),
@@ -166,6 +169,8 @@ mod tests {
         queue.stick();
         assert!(queue.next().is_none());
         queue.cancel(1);
-        assert_eq!(queue.next().unwrap().1.seqnum, 2);
+        assert_eq!(queue.next().unwrap().1.length, 2);
+        assert_eq!(queue.take_data().len(), 2);
+        assert!(queue.pop().unwrap().data.is_empty());
     }
 }

@@ -9,7 +9,7 @@
 
 use std::io::{self, Read};
 
-use wire::setup::{SETUP_LEN, Setup};
+use wire::setup::{DIRECTION_IN, SETUP_LEN, Setup};
 
 /// Bytes in a header.
 pub(crate) const HEADER_LEN: usize = 48;
@@ -44,17 +44,30 @@ impl Status {
     }
 }
 
-/// A transfer that the host asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Submit {
-    /// What the reply refers to.
-    pub(crate) seqnum: u32,
+/// What is to be transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Transfer {
     /// The endpoint's address, with the direction in bit 7.
     pub(crate) endpoint: u8,
     /// How much may be transferred, in bytes.
     pub(crate) length: usize,
     /// The setup packet, for a control transfer.
     pub(crate) setup: Setup,
+}
+
+impl Transfer {
+    /// Whether the device sends.
+    pub(crate) fn is_in(&self) -> bool {
+        self.endpoint & DIRECTION_IN != 0
+    }
+}
+
+/// A transfer that the host asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Submit {
+    /// What the reply refers to.
+    pub(crate) seqnum: u32,
+    pub(crate) transfer: Transfer,
     /// What the host sends; empty where the device does.
     pub(crate) data: Vec<u8>,
 }
@@ -82,21 +95,25 @@ impl Command {
         let seqnum = word(4);
         match word(0) {
             CMD_SUBMIT => {
-                let endpoint = endpoint(word(16), word(12))?;
-                let length = length(word(24))?;
                 // Only isochronous transfers have packets, and we have no such
                 // endpoint; some hosts say -1 for the others.
                 if !matches!(word(32), 0 | u32::MAX) {
                     return Err(invalid("an isochronous transfer"));
                 }
                 let setup: [u8; SETUP_LEN] = header[40..].try_into().expect("eight bytes");
-                let mut data = vec![0; if endpoint & 0x80 == 0 { length } else { 0 }];
-                from.read_exact(&mut data)?;
+                let transfer = Transfer {
+                    endpoint: endpoint(word(16), word(12))?,
+                    length: length(word(24))?,
+                    setup: Setup::from_bytes(setup),
+                };
+                let mut data = Vec::new();
+                if !transfer.is_in() {
+                    data.resize(transfer.length, 0);
+                    from.read_exact(&mut data)?;
+                }
                 Ok(Some(Self::Submit(Submit {
                     seqnum,
-                    endpoint,
-                    length,
-                    setup: Setup::from_bytes(setup),
+                    transfer,
                     data,
                 })))
             }
@@ -165,7 +182,7 @@ fn invalid(what: &str) -> io::Error {
 fn endpoint(number: u32, direction: u32) -> io::Result<u8> {
     match u8::try_from(number) {
         Ok(number @ 0..=15) if direction <= DIR_IN => {
-            Ok(number | if direction == DIR_IN { 0x80 } else { 0 })
+            Ok(number | if direction == DIR_IN { DIRECTION_IN } else { 0 })
         }
         _ => Err(invalid("an endpoint that cannot be")),
     }

@@ -86,9 +86,11 @@ impl Host {
         self.seqnum += 1;
         let submit = Submit {
             seqnum: self.seqnum,
-            endpoint,
-            length,
-            setup: Setup::from_bytes(*setup),
+            transfer: Transfer {
+                endpoint,
+                length,
+                setup: Setup::from_bytes(*setup),
+            },
             data: data.into(),
         };
         self.device.command(self.now, Command::Submit(submit));

@@ -28,9 +28,11 @@ fn submit_out() {
     let bytes = command([1, 7, 1, 0, 5, 0, 3, 0, 0, 0], [0; 8], b"abc");
     let expected = Command::Submit(Submit {
         seqnum: 7,
-        endpoint: 0x05,
-        length: 3,
-        setup: Setup::from_bytes([0; 8]),
+        transfer: Transfer {
+            endpoint: 0x05,
+            length: 3,
+            setup: Setup::from_bytes([0; 8]),
+        },
         data: b"abc".into(),
     });
     assert_eq!(read(&bytes).unwrap(), Some(expected));
@@ -43,8 +45,13 @@ fn submit_in_has_no_data() {
     let Some(Command::Submit(submit)) = read(&bytes).unwrap() else {
         panic!("no submit");
     };
-    assert_eq!((submit.endpoint, submit.length), (0x80, 18));
-    assert_eq!(submit.setup, Setup::from_bytes(setup));
+    let Transfer {
+        endpoint,
+        length,
+        setup: got,
+    } = submit.transfer;
+    assert_eq!((endpoint, length), (0x80, 18));
+    assert_eq!(got, Setup::from_bytes(setup));
     assert_eq!(submit.data, b"");
 }
 

@@ -97,9 +97,14 @@ impl Host {
 proptest! {
     #[test]
     fn each_transfer_is_answered_once(
-        steps in prop::collection::vec(step(), 1..60), running: bool, unlimited: bool
+        steps in prop::collection::vec(step(), 1..60),
+        running: bool, unlimited: bool, faulty: bool
     ) {
         let mut options = Options::new();
+        if faulty {
+            let faults = [Fault::StopTakingAt(3000), Fault::SilentStatus];
+            options.faults = faults.into();
+        }
         if running {
             options = options.running();
         }
@@ -108,7 +113,7 @@ proptest! {
         }
         let mut host = Host::new(options);
         host.select(ALTSETTING_BULK);
-        if running {
+        if running && !faulty {
             host.line_up();
         }
         let mut rules = Rules::default();

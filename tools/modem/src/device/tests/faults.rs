@@ -65,6 +65,19 @@ fn stop_taking_at_any_byte() {
 }
 
 #[test]
+fn a_block_behind_stuck_firmware_goes_on_when_that_is_cancelled() {
+    let mut host = Host::new(options().fault(Fault::StopTakingAt(400)));
+    let stuck = host.send(FIRMWARE_OUT, STAGE_1);
+    let block = host.receive(FIRMWARE_IN, 512);
+    host.sleep(Duration::from_secs(1));
+    assert!(host.got.is_empty());
+    let unlink = host.unlink(stuck);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+    // So little of it is not what was expected.
+    assert_eq!(host.wait_for(block), Err(-32));
+}
+
+#[test]
 fn the_nearer_of_two_limits_counts() {
     let faults = [Fault::UnplugAt(500), Fault::StopTakingAt(400)];
     for order in [faults, [faults[1], faults[0]]] {
