@@ -176,7 +176,7 @@ impl SpeedTouch {
 fn part<'a>(
     interface: &'a usb::Interface<device::Core<'_>>,
     number: u8,
-) -> Result<&'a usb::Interface> {
+) -> Result<&'a usb::Interface<device::Bound>> {
     if interface.number() == number {
         return Ok(interface);
     }

@@ -62,6 +62,9 @@ impl AsRef<device::Device> for Device {
 }
 
 impl Device {
+    /// How many interfaces a configuration has, at most: `USB_MAXINTERFACES`.
+    pub(crate) const MAX_INTERFACES: usize = 32;
+
     /// Makes a reference from a pointer.
     ///
     /// # Safety
@@ -142,11 +145,18 @@ impl Device {
     ///
     /// The caller holds the device lock.
     pub(crate) unsafe fn interface(&self, index: usize) -> Option<ARef<Interface>> {
-        // SAFETY: The device is valid; its configuration stays while the lock is held.
-        let config = unsafe { (*self.as_raw()).actconfig.as_ref() }?;
-        let intf = *config.interface.get(index)?;
+        // SAFETY: The device is valid.
+        let config = unsafe { (*self.as_raw()).actconfig };
+        if config.is_null() || index >= Self::MAX_INTERFACES {
+            return None;
+        }
+        // SAFETY: The configuration stays while the lock is held.
+        let intf = unsafe { (*config).interface[index] };
+        if intf.is_null() {
+            return None;
+        }
         // SAFETY: The interfaces of the active configuration are valid while the lock is held.
-        (!intf.is_null()).then(|| unsafe { Interface::from_raw(intf) }.into())
+        Some(unsafe { Interface::<device::Normal>::from_raw(intf) }.into())
     }
 }
 

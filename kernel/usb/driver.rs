@@ -3,6 +3,7 @@
 //! Drivers for USB interfaces, and how they are registered.
 
 use crate::{
+    device::Device,
     id::{
         DeviceId,
         IdTable, //
@@ -184,9 +185,6 @@ impl<T: Driver> Adapter<T> {
 
 const DRIVER_OFFSET: usize = offset_of!(bindings::usb_driver, driver);
 
-/// How many interfaces a configuration has, at most: `USB_MAXINTERFACES`.
-const MAX_INTERFACES: usize = 32;
-
 /// The USB driver that an interface is bound to, or being probed by.
 ///
 /// # Safety
@@ -208,7 +206,7 @@ fn has_data<Ctx: device::DeviceContext>(intf: &Interface<Ctx>) -> bool {
 fn for_each_sibling(intf: &Interface<device::Core<'_>>, mut f: impl FnMut(&Interface)) {
     // SAFETY: The interface is valid.
     let driver = unsafe { (*intf.as_raw()).dev.driver };
-    for index in 0..MAX_INTERFACES {
+    for index in 0..Device::MAX_INTERFACES {
         // SAFETY: `Core` says that the device lock is held.
         let Some(other) = (unsafe { intf.device().interface(index) }) else {
             continue;

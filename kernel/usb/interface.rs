@@ -18,8 +18,7 @@ use core::{
     ptr::{
         self,
         NonNull, //
-    },
-    slice, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -85,19 +84,17 @@ impl<Ctx: device::DeviceContext> AsRef<device::Device<Ctx>> for Interface<Ctx> {
     }
 }
 
-impl Interface {
+impl<Ctx: device::DeviceContext> Interface<Ctx> {
     /// Makes a reference from a pointer.
     ///
     /// # Safety
     ///
-    /// `raw` is a valid interface, and stays so for `'a`.
+    /// `raw` is a valid interface in the context `Ctx`, and stays so for `'a`.
     pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::usb_interface) -> &'a Self {
         // SAFETY: The type is a transparent wrapper; the rest is the caller's word.
         unsafe { &*raw.cast() }
     }
-}
 
-impl<Ctx: device::DeviceContext> Interface<Ctx> {
     pub(crate) fn as_raw(&self) -> *mut bindings::usb_interface {
         self.0.get()
     }
@@ -114,7 +111,11 @@ impl<Ctx: device::DeviceContext> Interface<Ctx> {
         // changed.
         unsafe { (*(*self.as_raw()).altsetting).desc.bInterfaceNumber }
     }
+}
 
+/// Endpoints are given out only while the interface is bound. The USB core ends all transfers on
+/// the endpoints of an interface that is unbound, so nothing is in flight when its driver is gone.
+impl Interface<device::Bound> {
     /// Finds a bulk endpoint towards the host in an alternate setting, by the endpoint's number.
     ///
     /// # Errors
@@ -141,27 +142,29 @@ impl<Ctx: device::DeviceContext> Interface<Ctx> {
         check: impl FnOnce(Endpoint) -> Option<T>, //
     ) -> Result<T> {
         self.endpoints(alternate)
-            .iter()
-            .filter_map(|endpoint| Endpoint::from_descriptor(&endpoint.desc))
             .find(|endpoint| endpoint.address() == address)
             .and_then(check)
             .ok_or(ENOENT)
     }
 
-    /// The endpoints of an alternate setting; none if the device has no such setting.
-    fn endpoints(&self, alternate: u8) -> &[bindings::usb_host_endpoint] {
+    /// The endpoints of an alternate setting, without those that are of no use here; none if the
+    /// device has no such setting.
+    fn endpoints(&self, alternate: u8) -> impl Iterator<Item = Endpoint> + '_ {
         // SAFETY: The interface is valid; its alternate settings are never changed.
         let setting =
-            unsafe { bindings::usb_altnum_to_altsetting(self.as_raw(), alternate.into()).as_ref() };
-        match setting {
-            Some(setting) if !setting.endpoint.is_null() => {
-                let count = usize::from(setting.desc.bNumEndpoints);
-                // SAFETY: The USB core parsed so many endpoints, whatever the device claimed, and
-                // they live as long as the interface.
-                unsafe { slice::from_raw_parts(setting.endpoint, count) }
-            }
-            _ => &[],
-        }
+            unsafe { bindings::usb_altnum_to_altsetting(self.as_raw(), alternate.into()) };
+        let (first, count) = if setting.is_null() {
+            (ptr::null_mut(), 0)
+        } else {
+            // SAFETY: The setting lives as long as the interface.
+            unsafe { ((*setting).endpoint, (*setting).desc.bNumEndpoints) }
+        };
+        (0..usize::from(count)).filter_map(move |index| {
+            // SAFETY: The USB core parsed `count` endpoints, whatever the device claimed, and
+            // they live as long as the interface. Their descriptors are never changed, unlike
+            // the rest of them.
+            Endpoint::from_descriptor(&unsafe { (*first.add(index)).desc })
+        })
     }
 }
 
@@ -190,7 +193,7 @@ impl Interface<device::Core<'_>> {
     /// `ENODEV` if there is no such interface, `EBUSY` if it has a driver already, or if the
     /// driver has been probed for two interfaces of the device, so that it would not be clear
     /// whose this one is.
-    pub fn claim(&self, number: u8) -> Result<&Interface> {
+    pub fn claim(&self, number: u8) -> Result<&Interface<device::Bound>> {
         if driver::is_probed_twice(self) {
             return Err(EBUSY);
         }
@@ -207,8 +210,8 @@ impl Interface<device::Core<'_>> {
                 ptr::null_mut(), //
             )
         })?;
-        // SAFETY: `other` was not null, and stays in the configuration for as long as this
-        // interface does.
+        // SAFETY: `other` was not null. It stays in the configuration, and bound, at least for as
+        // long as this callback runs, during which nobody else gets the device lock.
         Ok(unsafe { Interface::from_raw(other) })
     }
 }

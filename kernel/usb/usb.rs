@@ -26,11 +26,16 @@
 //!
 //! # When the device goes
 //!
-//! Transfers fail from that moment on, and each way to fail is an ordinary error. A transfer that
-//! is waited for ends with the function that made it. A [`Stream`] ends with [`Stream::stop`] or
-//! when it is dropped; if it is leaked, the USB core still kills its URBs when the interface of
-//! their endpoint is unbound, and refuses new ones, before [`Driver::disconnect`] is called. So
-//! no completion handler runs after the driver is gone.
+//! Transfers fail from that moment on, and each way to fail is an ordinary error. No completion
+//! handler runs after the driver is gone, because nothing is in flight then:
+//!
+//! - A transfer that a thread waits for ends with the function that made it, and the thread ends
+//!   before its [`Scope`](kthread::Scope) does.
+//! - A [`Stream`] ends with [`Stream::stop`] or when it is dropped. If it is leaked, there is the
+//!   USB core: before [`Driver::disconnect`] is called it ends all transfers on the endpoints of
+//!   the interface, and endpoints are only given out for interfaces that are bound or claimed.
+//!   What that leaves is code that keeps an endpoint in a place that outlives the binding, makes
+//!   a stream of it there, and leaks that.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 

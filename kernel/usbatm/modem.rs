@@ -2,7 +2,7 @@
 
 //! The life of one modem, from bind to unbind.
 //!
-//! What the USB driver owns is a [`Bound`]; what the threads share is a [`Shared`] inside of it.
+//! What the USB driver owns is a [`Binding`]; what the threads share is a [`Shared`] inside of it.
 //! Dropping the former stops and joins the threads before anything that they use goes.
 
 use crate::{
@@ -230,9 +230,9 @@ fn description(interface: &usb::Interface<device::Core<'_>>) -> Result<CString> 
 }
 
 /// What the USB driver keeps for a modem.
-pub struct Bound<M: Minidriver>(Arc<Shared<M>>);
+pub struct Binding<M: Minidriver>(Arc<Shared<M>>);
 
-impl<M: Minidriver> Drop for Bound<M> {
+impl<M: Minidriver> Drop for Binding<M> {
     fn drop(&mut self) {
         // The threads hold references to what they share, so it is not enough to drop ours.
         self.0.tear_down();
@@ -244,17 +244,17 @@ pub struct Adapter<M: Minidriver>(PhantomData<M>);
 
 impl<M: Minidriver> usb::Driver for Adapter<M> {
     type IdInfo = M::IdInfo;
-    type Data = Bound<M>;
+    type Data = Binding<M>;
     const ID_TABLE: usb::IdTable<M::IdInfo> = M::ID_TABLE;
 
     fn probe<'a>(
         interface: &'a usb::Interface<device::Core<'_>>,
         info: Option<&'static M::IdInfo>,
-    ) -> impl PinInit<Bound<M>, Error> + 'a {
-        Shared::new(interface, info).map(Bound)
+    ) -> impl PinInit<Binding<M>, Error> + 'a {
+        Shared::new(interface, info).map(Binding)
     }
 
-    fn bound(interface: &usb::Interface<device::Core<'_>>, data: Pin<&Bound<M>>) -> Result {
+    fn bound(interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) -> Result {
         let shared = data.0.clone();
         Builder::new(fmt!("{}/{}", M::NAME, interface.device().path()))
             .spawn(&data.0.threads, move |stop| shared.init(stop))?
@@ -262,7 +262,7 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         Ok(())
     }
 
-    fn disconnect(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Bound<M>>) {
+    fn disconnect(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) {
         data.0.tear_down();
     }
 }
