@@ -42,6 +42,12 @@ struct Qos {
 #[repr(C)]
 struct Address {
     family: libc::sa_family_t,
+    pvc: PvcAddress,
+}
+
+/// Its part `sap_addr`, which begins where an `int` may.
+#[repr(C)]
+struct PvcAddress {
     interface: libc::c_short,
     vpi: libc::c_short,
     vci: libc::c_int,
@@ -64,7 +70,8 @@ impl Pvc {
         check(unsafe {
             libc::setsockopt(fd, SOL_ATM, SO_ATMQOS, (&raw const qos).cast(), size_of::<Qos>() as libc::socklen_t)
         })?;
-        let address = Address { family: libc::AF_ATMPVC as libc::sa_family_t, interface, vpi, vci };
+        let address = 
+            Address { family: libc::AF_ATMPVC as libc::sa_family_t, pvc: PvcAddress { interface, vpi, vci } };
         // SAFETY: the pointer and the length describe `address`, which the kernel only reads.
         check(unsafe { libc::connect(fd, (&raw const address).cast(), size_of::<Address>() as libc::socklen_t) })?;
         let pvc = Self(File::from(socket));
@@ -107,5 +114,6 @@ mod tests {
         assert_eq!(size_of::<Qos>(), 84);
         assert_eq!(SO_ATMQOS, 0x4202_0054);
         assert_eq!(size_of::<Address>(), 12);
+        assert_eq!(std::mem::offset_of!(Address, pvc), 4);
     }
 }

@@ -53,18 +53,20 @@ impl Show<'_> {
     /// Two modems at once: threads, uploads, ATM devices, lines, packets.
     fn two_modems(&self) -> Result<()> {
         self.heading("two modems plugged in at once");
-        modules::load(self.driver)?;
         plugged::install_firmware()?;
+        let (first, second) = (Plugged::new(options(1))?, Plugged::new(options(2))?);
+        first.await_configured()?;
+        second.await_configured()?;
+        // The driver comes when the devices are there, as udev would have it.
         let started = Instant::now();
-        let first = Plugged::new(options(1))?;
-        let second = Plugged::new(options(2))?;
+        modules::load(self.driver)?;
         let devices = followed(self.host, &[("modem 1", &first), ("modem 2", &second)], || {
             first.await_bytes(FIRMWARE_TOTAL / 4)?;
             second.await_bytes(FIRMWARE_TOTAL / 4)?;
             self.threads_at_work()?;
             Ok::<_, anyhow::Error>([first.await_up()?, second.await_up()?])
         })?;
-        self.measured("two modems, from plug to line up", Took::Ms(started.elapsed().as_secs_f64() * 1000.0));
+        self.measured("two modems, from insmod to line up", Took::Ms(started.elapsed().as_secs_f64() * 1000.0));
         first.await_no_init_thread()?;
         second.await_no_init_thread()?;
         self.host.note("both threads that brought them up have ended by themselves");
@@ -99,9 +101,8 @@ impl Show<'_> {
     fn device_up(&self, device: &AtmDevice) -> Result<()> {
         let rate: u64 = device.attribute("link_rate").parse().context("no link rate")?;
         ensure!(rate > 0, "{} has no rate", device.name);
-        // Cells of 53 bytes a second.
         let (name, mac) = (&device.name, device.attribute("address"));
-        self.host.note(format!("ATM device {name}, MAC {mac}: line up, {} kbit/s down", rate * 424 / 1000));
+        self.host.note(format!("ATM device {name}, MAC {mac}: line up, {} kbit/s down", rate / 1000));
         Ok(())
     }
 

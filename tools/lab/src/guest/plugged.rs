@@ -127,6 +127,11 @@ impl Plugged {
         }
     }
 
+    /// Waits until the kernel has found the device and selected its configuration.
+    pub fn await_configured(&self) -> Result<()> {
+        self.await_event("be configured", |what| matches!(what, What::Configured { .. })).map(drop)
+    }
+
     /// Waits until so much firmware has come.
     pub fn await_bytes(&self, bytes: usize) -> Result<()> {
         let reached = self.modem.wait_until(LIMIT, |view| (view.progress.total() >= bytes).then_some(()));

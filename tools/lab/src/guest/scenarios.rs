@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Fault, What};
+use modem::{Fault, Stage, What};
 
 use super::Host;
 use super::atmpvc::Pvc;
@@ -23,14 +24,15 @@ use crate::protocol::{Driver, Took};
 type Scenario = fn(&Host) -> Result<()>;
 
 /// The scenarios that stand alone.
-const ALONE: [(&str, Scenario); 12] = [
+const ALONE: [(&str, Scenario); 13] = [
     ("modules_load_alone", |_| modules_load_alone()),
     ("modem_comes_up", |_| comes_up(Driver::Ours)),
     ("c_driver_comes_up", |_| comes_up(Driver::C)),
     ("alive_modem_needs_no_firmware", |_| alive_modem_needs_no_firmware()),
     ("two_modems_upload_in_parallel", two_modems_upload_in_parallel),
     ("line_state_is_followed", |_| line_state_is_followed()),
-    ("aal5_there_and_back", |_| aal5_there_and_back()),
+    ("aal5_there_and_back", |_| aal5_there_and_back(Driver::Ours)),
+    ("c_driver_aal5_there_and_back", |_| aal5_there_and_back(Driver::C)),
     ("several_vccs_at_once", |_| several_vccs_at_once()),
     ("unplug_with_open_vcc_and_traffic", |_| unplug_with_open_vcc_and_traffic()),
     ("unplug_at_fifty_bytes", unplug_at_fifty_bytes),
@@ -105,8 +107,8 @@ fn comes_up(driver: Driver) -> Result<()> {
     modem.await_no_init_thread()?;
     ensure!(atm.attribute("type") == "speedtch", "the ATM device's type is {:?}", atm.attribute("type"));
     ensure!(atm.attribute("address") == "00:90:d0:00:00:07", "its MAC is {:?}", atm.attribute("address"));
-    // 8,128 kbit/s in cells of 424 bits a second.
-    ensure!(atm.attribute("link_rate") == "19169", "its rate is {:?}", atm.attribute("link_rate"));
+    // 8,128 kbit/s, rounded down to whole cells of 424 bits.
+    ensure!(atm.attribute("link_rate") == "8127656", "its rate is {:?}", atm.attribute("link_rate"));
     let devices = fs::read_to_string("/proc/net/atm/devices")?;
     ensure!(devices.contains("speedtch"), "/proc/net/atm/devices says {devices:?}");
     drop(modem);
@@ -126,21 +128,32 @@ fn alive_modem_needs_no_firmware() -> Result<()> {
 
 /// Each modem has a thread of its own: neither waits for the other's upload.
 fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
-    modules::load(Driver::Ours)?;
     plugged::install_firmware()?;
-    let first = Plugged::new(options(1))?;
-    let second = Plugged::new(options(2))?;
-    followed(host, &[("first", &first), ("second", &second)], || {
-        first.await_bytes(FIRMWARE_TOTAL / 4)?;
-        let during: BTreeSet<_> = first.threads().into_iter().chain(second.threads()).map(|t| t.name).collect();
+    let epoch = Instant::now();
+    // Slow enough that one after the other could not be mistaken for both at once.
+    let slow = |number| Plugged::new(options(number).epoch(epoch).fault(Fault::Slow(250_000)));
+    let modems = [slow(1)?, slow(2)?];
+    for modem in &modems {
+        modem.await_configured()?;
+    }
+    modules::load(Driver::Ours)?;
+    let [first, second] = &modems;
+    followed(host, &[("first", first), ("second", second)], || {
+        for modem in &modems {
+            modem.await_bytes(FIRMWARE_TOTAL / 4)?;
+        }
+        let during: BTreeSet<_> = modems.iter().flat_map(Plugged::threads).map(|thread| thread.name).collect();
         ensure!(during.len() == 2, "the threads during the upload are {during:?}");
-        second.await_bytes(FIRMWARE_TOTAL / 4)?;
-        let done = first.modem().progress().total().min(second.modem().progress().total());
-        ensure!(done < FIRMWARE_TOTAL, "one modem had to wait for the other");
-        first.await_up()?;
-        second.await_up()?;
-        first.await_no_init_thread()?;
-        second.await_no_init_thread()
+        for modem in &modems {
+            modem.await_up()?;
+            modem.await_no_init_thread()?;
+        }
+        let began = |modem: &Plugged| modem.await_event("begin", |what| matches!(what, What::StageStarted { .. }));
+        let ended = |modem: &Plugged| {
+            modem.await_event("end", |what| matches!(what, What::StageDone { stage: Stage::Two, .. }))
+        };
+        ensure!(began(second)? < ended(first)? && began(first)? < ended(second)?, "one modem waited for the other");
+        Ok(())
     })
 }
 
@@ -156,8 +169,8 @@ fn line_state_is_followed() -> Result<()> {
 }
 
 /// Packets of many lengths come back as they went, in order.
-fn aal5_there_and_back() -> Result<()> {
-    modules::load(Driver::Ours)?;
+fn aal5_there_and_back(driver: Driver) -> Result<()> {
+    modules::load(driver)?;
     plugged::install_firmware()?;
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
