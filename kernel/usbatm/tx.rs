@@ -7,9 +7,9 @@
 //! handler of the transfer that has just ended. One lock is held from taking the transfer until
 //! it is submitted, so that cells leave in the order in which they were made.
 //!
-//! A packet whose last cell has been written goes back to its sender from a [bottom
-//! half](Traffic): with interrupts on, and at one place only, so that somebody who closes a
-//! connection can wait until it has got all its packets back.
+//! A packet whose last cell has been written goes back to its sender at once if that is who wrote
+//! it. Else it does so from a [bottom half](Traffic): with interrupts on, and at one place, so that
+//! somebody who closes a connection can wait until it has got all its packets back.
 //!
 //! # When a transfer fails
 //!
@@ -95,6 +95,7 @@ impl Tx {
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.give_up();
+        state.hand_over();
         let traffic = state.traffic.take();
         drop(state);
         // Not with the lock held, although somebody else has another reference.
@@ -116,8 +117,14 @@ impl Tx {
             drop(state);
             return Err(ENODEV);
         }
+        let sender = ptr::from_ref(skb.vcc());
         state.waiting.push(skb);
         self.pump(stream, &mut state);
+        // Its own packets may go back now: a connection doesn't close while it sends.
+        let own = state.done.take_if(|skb| ptr::eq(skb.vcc(), sender));
+        state.hand_over();
+        drop(state);
+        drop(own);
         Ok(())
     }
 
@@ -149,11 +156,6 @@ impl Tx {
                 state.failed(error);
             }
         }
-        if !state.done.is_empty() {
-            if let Some(traffic) = &state.traffic {
-                traffic.queue_bottom_half();
-            }
-        }
     }
 }
 
@@ -166,6 +168,7 @@ impl usb::Handler for Tx {
         // It is idle now, for the pump to take.
         drop(transfer);
         self.pump(stream, &mut state);
+        state.hand_over();
     }
 }
 
@@ -221,7 +224,14 @@ impl State {
         self.give_up();
     }
 
-    /// Leaves all packets to the bottom half.
+    /// Has the bottom half give back what is done.
+    fn hand_over(&self) {
+        if let (Some(traffic), false) = (&self.traffic, self.done.is_empty()) {
+            traffic.queue_bottom_half();
+        }
+    }
+
+    /// Is done with all packets, sent or not.
     fn give_up(&mut self) {
         let current = self.current.take().map(Segmenter::into_sdu);
         let mut next = current.or_else(|| self.waiting.pop());
@@ -229,9 +239,6 @@ impl State {
             skb.vcc().count_tx_error();
             self.done.push(skb);
             next = self.waiting.pop();
-        }
-        if let Some(traffic) = &self.traffic {
-            traffic.queue_bottom_half();
         }
     }
 }
