@@ -120,6 +120,10 @@ impl Net {
             if let Some(index) = nets.iter().position(|net| core::ptr::eq(&**net, self)) {
                 drop(nets.remove(index));
             }
+            if nets.is_empty() {
+                // Nothing drops a static when the module goes: leave no memory in it.
+                *nets = KVec::new();
+            }
         });
         self.threads.lock().entries.is_empty()
     }

@@ -113,8 +113,8 @@ impl Drop for Scope {
 ///
 /// # Invariants
 ///
-/// It lies in the memory of `module`, so it is dropped before the module's code goes: nobody can
-/// leak it or free that memory earlier.
+/// It lies in the memory of `module`, which nobody can leak, or free before its code goes. What is
+/// initialised in place there is dropped before that, as for every registration of a module.
 #[pin_data(PinnedDrop)]
 pub struct ModuleScope {
     scope: Scope,
