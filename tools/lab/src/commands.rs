@@ -9,9 +9,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
-use crate::setup::{Lab, doctor, modules};
+use crate::setup::{Lab, analyzer, doctor, modules};
 use crate::vm::{self, Accel};
-use crate::{demonstration, tests};
+use crate::{bench, demonstration, tests};
 
 /// Builds, boots, plugs, breaks and measures Rust drivers in the stock Debian
 /// kernel.
@@ -51,8 +51,16 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// The modules only, left in target/modules/<kernel release>
+    /// The modules only, left in target/modules/<kernel release>, and
+    /// rust-project.json for rust-analyzer
     Build,
+    /// How long it takes to take a modem away, in every phase of its life and
+    /// by every means, beside the stock C driver
+    Bench {
+        /// How often each is measured
+        #[arg(long, default_value_t = 10)]
+        samples: usize,
+    },
     /// An interactive virtual machine with the modules and the emulated modems
     /// at hand
     Shell,
@@ -84,9 +92,14 @@ pub fn run() -> Result<ExitCode> {
             demonstration::show(&lab, &kernel, &image, accel)
         }
         Command::Test { arguments } => tests::run(&lab, accel, &arguments),
+        Command::Bench { samples } => {
+            let (_, image) = ready(&lab)?;
+            bench::run(&lab, &image, accel, samples)
+        }
         Command::Build => {
             let kernel = kernel::set_up(&lab)?;
             let folder = modules::build(&lab, &kernel)?;
+            analyzer::write(&lab, &kernel)?;
             println!("{}", folder.display());
             Ok(ExitCode::SUCCESS)
         }

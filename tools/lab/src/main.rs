@@ -2,10 +2,11 @@
 //! modules for the stock kernel are built, booted, plugged, broken and
 //! measured; in the guest, the same program is the first one.
 //!
-//! Dependencies point one way: the commands ([`demonstration`], [`tests`])
+//! Dependencies point one way: the commands ([`demonstration`], [`tests`], [`bench`])
 //! stand on the [`setup`] and the [`vm`]; these on [`steps`] and [`root`]. The
 //! [`guest`] shares only the [`protocol`] with them.
 
+mod bench;
 mod children;
 mod commands;
 mod demonstration;

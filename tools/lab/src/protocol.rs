@@ -19,6 +19,15 @@ pub enum Job {
     Demonstration,
     /// The scenario of this name.
     Scenario(String),
+    /// Take a modem away once, and measure it.
+    Removal {
+        /// From whose hands.
+        driver: Driver,
+        /// The name of the phase.
+        phase: String,
+        /// The name of the means.
+        means: String,
+    },
     /// The in-kernel test with this place in the module's list.
     KernelTest {
         /// Its place.

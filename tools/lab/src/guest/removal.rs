@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use modem::{Fault, Options, Stage, What};
 
+use super::Host;
 use super::modules;
 use super::plugged::{self, FIRMWARE_TOTAL, Plugged, wait_until};
-use crate::protocol::Took;
+use crate::protocol::{Driver, FromGuest, Measurement, Took};
 
 /// How a modem is taken from its driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,25 @@ pub fn remove(modem: &Plugged, means: Means, limit: Duration) -> Result<Took> {
         Ok((result, took)) => result.map(|()| Took::Ms(took.as_secs_f64() * 1000.0)),
         Err(_) => Ok(Took::MoreThanMs(limit.as_secs_f64() * 1000.0)),
     }
+}
+
+/// How long a measurement waits for a driver that blocks.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Takes a modem away once, and tells the host how long it took.
+pub fn measure(driver: Driver, phase: &str, means: &str, host: &Host) -> Result<()> {
+    let phase = Phase::ALL.into_iter().find(|known| known.name() == phase).context("no such phase")?;
+    let means = Means::ALL.into_iter().find(|known| known.name() == means).context("no such means")?;
+    modules::load(driver)?;
+    let modem = phase.reach(1)?;
+    let took = remove(&modem, means, PATIENCE)?;
+    host.say(&FromGuest::Measured(Measurement { what: format!("{}, {}", phase.name(), means.name()), driver, took }));
+    if let Took::Ms(_) = took {
+        drop(modem);
+        wait_until("nothing is left", || nothing_is_left().is_ok())?;
+        modules::unload()?;
+    }
+    Ok(())
 }
 
 /// Makes sure that the driver left nothing of its modems behind: no thread, no

@@ -3,6 +3,7 @@
 //! [`kernel`] brings the stock kernel and what is needed to build Rust modules
 //! for it, [`modules`] builds them, [`image`] makes what the guest boots from.
 
+pub mod analyzer;
 pub mod doctor;
 pub mod image;
 pub mod kernel;

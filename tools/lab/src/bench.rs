@@ -1,0 +1,135 @@
+//! `./lab bench`: how long it takes to take a modem away, in every phase of its
+//! life and by every means, ours and the stock C driver in turn in one machine.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+use crate::guest::removal::{Means, Phase};
+use crate::protocol::{Driver, FromGuest, Job, Took};
+use crate::setup::Lab;
+use crate::setup::image::Image;
+use crate::vm::{Accel, Options, Vm};
+
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Measures each `samples` times and prints medians and extremes.
+pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<ExitCode> {
+    let options = Options { accel, console_log: lab.cache.join("log/console.log") };
+    let mut machine = Machine { image, options, vm: None };
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["ms, median (least–most)", "ours", "stock C", "C / ours"]);
+    for phase in Phase::ALL {
+        for means in Means::ALL {
+            let (mut ours, mut c) = (Samples::default(), Samples::default());
+            for _ in 0..samples.max(1) {
+                ours.add(machine.measure(Driver::Ours, phase, means)?);
+                // One look at a driver that blocks is enough.
+                if !c.gave_up() {
+                    c.add(machine.measure(Driver::C, phase, means)?);
+                }
+            }
+            eprintln!("  {}, {}: ours {}, C {}", phase.name(), means.name(), ours.text(), c.text());
+            table.add_row([format!("{}, {}", phase.name(), means.name()), ours.text(), c.text(), ratio(&ours, &c)]);
+        }
+    }
+    for column in 1..4 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The machine that measures; a new one where a driver has blocked the old one.
+struct Machine<'a> {
+    image: &'a Image,
+    options: Options,
+    vm: Option<Vm>,
+}
+
+impl Machine<'_> {
+    fn measure(&mut self, driver: Driver, phase: Phase, means: Means) -> Result<Took> {
+        let mut vm = match self.vm.take() {
+            Some(vm) => vm,
+            None => Vm::boot(self.image, &self.options)?,
+        };
+        let job = Job::Removal { driver, phase: phase.name().to_owned(), means: means.name().to_owned() };
+        let mut measured = None;
+        vm.run(&job, SILENCE, |said| {
+            if let FromGuest::Measured(measurement) = said {
+                measured = Some(measurement.took);
+            }
+        })?;
+        let took = measured.ok_or_else(|| anyhow::anyhow!("the guest measured nothing"))?;
+        if let Took::Ms(_) = took {
+            self.vm = Some(vm);
+        }
+        Ok(took)
+    }
+}
+
+/// Milliseconds, as measured; or the limit at which a measurement was given up.
+#[derive(Default)]
+struct Samples {
+    ms: Vec<f64>,
+    limit: Option<f64>,
+}
+
+impl Samples {
+    fn add(&mut self, took: Took) {
+        match took {
+            Took::Ms(ms) => self.ms.push(ms),
+            Took::MoreThanMs(limit) => self.limit = Some(limit),
+        }
+        self.ms.sort_by(f64::total_cmp);
+    }
+
+    fn gave_up(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// The median; where there was no end, the limit.
+    fn median(&self) -> f64 {
+        match self.limit {
+            Some(limit) => limit,
+            None if self.ms.is_empty() => f64::NAN,
+            None => (self.ms[(self.ms.len() - 1) / 2] + self.ms[self.ms.len() / 2]) / 2.0,
+        }
+    }
+
+    fn text(&self) -> String {
+        match (self.limit, &self.ms[..]) {
+            (Some(limit), _) => format!("> {limit:.0}"),
+            (None, []) => String::new(),
+            (None, [least, .., most]) => format!("{:.0} ({least:.0}–{most:.0})", self.median()),
+            (None, [only]) => format!("{only:.0}"),
+        }
+    }
+}
+
+fn ratio(ours: &Samples, c: &Samples) -> String {
+    let sign = if c.gave_up() { "> " } else { "" };
+    format!("{sign}{:.1}", c.median() / ours.median())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_of_odd_and_even_counts() {
+        let mut samples = Samples::default();
+        for ms in [30.0, 10.0, 20.0] {
+            samples.add(Took::Ms(ms));
+        }
+        assert_eq!(samples.text(), "20 (10–30)");
+        samples.add(Took::Ms(40.0));
+        assert_eq!(samples.text(), "25 (10–40)");
+        samples.add(Took::MoreThanMs(20_000.0));
+        assert_eq!(samples.text(), "> 20000");
+    }
+}
