@@ -159,17 +159,94 @@ fn try_attach(first: &Path, port: u32, socket: impl AsFd) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
+
+    const HEAD: &str = "hub port sta spd dev      sockfd local_busid";
+    const USED: &str = "006 002 00000001 000005 9-1";
+    const EMPTY: &str = "004 000 00000000 000000 0-0";
 
     #[test]
     fn status_lines() {
-        let free = Entry::parse("hs  0003 004 000 00000000 000000 0-0").unwrap();
+        let free = Entry::parse(&format!("hs  0003 {EMPTY}")).unwrap();
         assert_eq!((free.port, free.is_free), (3, true));
-        let used = Entry::parse("hs  0000 006 002 00000001 000005 9-1").unwrap();
+        let used = Entry::parse(&format!("hs  0000 {USED}")).unwrap();
         assert_eq!((used.port, used.is_free), (0, false));
-        let fast = "ss  0008 004 000 00000000 000000 0-0";
-        assert_eq!(Entry::parse(fast), None);
-        let head = "hub port sta spd dev      sockfd local_busid";
-        assert_eq!(Entry::parse(head), None);
+        assert_eq!(Entry::parse(&format!("ss  0008 {EMPTY}")), None);
+        assert_eq!(Entry::parse(HEAD), None);
         assert_eq!(Entry::parse(""), None);
+    }
+
+    /// A folder like the one that the driver has in sysfs, with two controllers
+    /// of two ports each.
+    struct Platform(PathBuf);
+
+    impl Platform {
+        fn new(name: &str, states: [&str; 4]) -> Self {
+            let root = format!("modem-vhci-{name}-{}", std::process::id());
+            let platform = Self(std::env::temp_dir().join(root));
+            // Each has a root hub for fast devices, too, with the higher number.
+            for hub in ["0/usb1", "0/usb2", "1/usb3", "1/usb4"] {
+                let hub = platform.0.join(format!("vhci_hcd.{hub}"));
+                fs::create_dir_all(hub).unwrap();
+            }
+            let files = [("status", 0, &states[..2]), ("status.1", 4, &states[2..])];
+            for (file, first, states) in files {
+                let [a, b] = [states[0], states[1]];
+                let status = format!(
+                    "{HEAD}\nhs  {first:04} {a}\nhs  {:04} {b}\nss  {:04} {EMPTY}\n",
+                    first + 1,
+                    first + 2
+                );
+                fs::write(platform.first().join(file), status).unwrap();
+            }
+            platform
+        }
+
+        fn first(&self) -> PathBuf {
+            self.0.join("vhci_hcd.0")
+        }
+
+        fn attach(&self) -> Option<Port> {
+            attach(&self.first(), File::open("/dev/null").unwrap()).unwrap()
+        }
+
+        /// What was asked of the driver, but for the file's number.
+        fn asked(&self) -> Vec<String> {
+            let asked = fs::read_to_string(self.first().join("attach")).unwrap();
+            let mut words: Vec<String> = asked.split(' ').map(Into::into).collect();
+            words.remove(1);
+            words
+        }
+    }
+
+    impl Drop for Platform {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn the_first_free_port_is_taken() {
+        let platform = Platform::new("first", [USED, EMPTY, EMPTY, EMPTY]);
+        let port = platform.attach().unwrap();
+        assert_eq!((port.number(), port.device()), (1, "1-2"));
+        assert_eq!(platform.asked(), ["1", "2", "2"]);
+    }
+
+    #[test]
+    fn the_next_controller_follows_a_full_one() {
+        let platform = Platform::new("next", [USED, USED, EMPTY, EMPTY]);
+        let port = platform.attach().unwrap();
+        assert_eq!((port.number(), port.device()), (4, "3-1"));
+        assert_eq!(platform.asked(), ["4", "5", "2"]);
+        port.detach().unwrap();
+        let asked = fs::read_to_string(platform.first().join("detach"));
+        assert_eq!(asked.unwrap(), "4");
+    }
+
+    #[test]
+    fn all_ports_may_be_taken() {
+        let platform = Platform::new("full", [USED; 4]);
+        assert_eq!(platform.attach(), None);
     }
 }
