@@ -6,6 +6,9 @@
 //! it does not tell of all. One thread does both: it waits for an interrupt for as long as it is
 //! from one poll to the next, and reads the line's state then, in either case. A failure makes
 //! the next poll come later, and no failure makes it the last.
+//!
+//! It is a thread, not a work item and a timer and an URB that submit each other, because a thread
+//! is one thing to stop, and its waits end when it is.
 
 use crate::{
     modem::{
@@ -39,9 +42,13 @@ const POLL_MSECS: i64 = modem::POLL_MSECS as i64;
 /// The longest time from one poll to the next.
 const POLL_MAX_MSECS: i64 = modem::POLL_MAX_MSECS as i64;
 
-/// After an interrupt packet that makes no sense, the next is not awaited for so long: they might
-/// come in a stream.
-const NONSENSE_PAUSE: Delta = Delta::from_secs(1);
+/// How many interrupts in a row are answered at once. A modem with more to tell has to wait for
+/// [`PAUSE`] after each, or it could fill the log.
+const BURST: u32 = 10;
+
+/// How long the interrupt endpoint is left alone after a packet that is one too many, or that
+/// makes no sense.
+const PAUSE: Delta = Delta::from_secs(1);
 
 impl SpeedTouch {
     /// Asks the modem to synchronise its line. If it won't, it is asked again as long as the line
@@ -55,18 +62,16 @@ impl SpeedTouch {
         let mut answer = [0; modem::START_SYNCHRO.length as usize];
         let setup = request(&modem::START_SYNCHRO);
         match modem.device().control_in(stop, setup, &mut answer, TIMEOUT) {
-            Ok(_) => Ok(()),
-            Err(Error::Failed(error)) => {
-                dev_warn!(
-                    modem,
-                    "ATM dev {}: failed to start ADSL synchronisation: {:?}\n",
-                    line.number(),
-                    error
-                );
-                Ok(())
-            }
-            Err(Error::Stopped) => Err(Error::Stopped),
+            Err(Error::Failed(error)) if !is_gone(error) => dev_warn!(
+                modem,
+                "ATM dev {}: failed to start ADSL synchronisation: {:?}\n",
+                line.number(),
+                error
+            ),
+            Err(Error::Stopped) => return Err(Error::Stopped),
+            Ok(_) | Err(Error::Failed(_)) => {}
         }
+        Ok(())
     }
 
     /// Follows the line until the modem goes.
@@ -77,86 +82,99 @@ impl SpeedTouch {
         line: &Line<'_>,
     ) -> kthread::Result {
         modem.phase("watching the line");
-        let mut last = None;
+        let mut watch = Watch {
+            speedtouch: self,
+            stop,
+            modem,
+            line,
+            state: None,
+            events: 0,
+        };
+        watch.run()
+    }
+}
+
+/// The watch over one line.
+struct Watch<'a> {
+    speedtouch: &'a SpeedTouch,
+    stop: &'a Stop,
+    modem: &'a Modem,
+    line: &'a Line<'a>,
+    /// What the modem said last.
+    state: Option<LineState>,
+    /// How many interrupts there were since the last time without one.
+    events: u32,
+}
+
+impl Watch<'_> {
+    fn run(&mut self) -> kthread::Result {
         let mut poll = POLL_MSECS;
-        self.wait_for_event(stop, modem, line, FIRST_POLL_MSECS)?;
+        self.wait_for_event(FIRST_POLL_MSECS)?;
         loop {
-            match status(stop, modem) {
+            match status(self.stop, self.modem) {
                 Ok(status) => {
                     poll = (poll / 2).max(POLL_MSECS);
-                    self.tell(stop, modem, line, last.replace(status.line), &status)?;
+                    self.tell(&status)?;
                 }
                 Err(Error::Failed(error)) => {
                     poll = (poll * 2).min(POLL_MAX_MSECS);
-                    if !is_gone(error) {
-                        dev_warn!(
-                            modem,
-                            "ATM dev {}: error {:?} fetching device status\n",
-                            line.number(),
-                            error
-                        );
-                    }
+                    self.complain(error);
                 }
                 Err(Error::Stopped) => return Err(Error::Stopped),
             }
-            self.wait_for_event(stop, modem, line, poll)?;
+            self.wait_for_event(poll)?;
         }
     }
 
     /// Waits until the modem tells of its line, or the time has passed.
-    fn wait_for_event(
-        &self,
-        stop: &Stop,
-        modem: &Modem,
-        line: &Line<'_>,
-        msecs: i64,
-    ) -> kthread::Result {
+    fn wait_for_event(&mut self, msecs: i64) -> kthread::Result {
         let time = Delta::from_millis(msecs);
-        let Some(pipe) = self.interrupt else {
-            return Ok(stop.sleep(time)?);
+        let Some(pipe) = self.speedtouch.interrupt else {
+            return Ok(self.stop.sleep(time)?);
         };
+        if self.events > BURST {
+            self.stop.sleep(PAUSE)?;
+        }
         let mut packet = [0; modem::INTERRUPT_LEN];
-        match modem.device().interrupt_in(stop, pipe, &mut packet, time) {
-            Ok(length) => match LineEvent::from_packet(&packet[..length]) {
-                Some(event) => {
-                    let direction = match event {
-                        LineEvent::GoesUp => "up",
-                        LineEvent::GoesDown => "down",
-                    };
-                    let number = line.number();
-                    dev_info!(modem, "ATM dev {}: DSL line goes {}\n", number, direction);
+        let device = self.modem.device();
+        match device.interrupt_in(self.stop, pipe, &mut packet, time) {
+            Ok(length) => {
+                self.events = self.events.saturating_add(1);
+                match LineEvent::from_packet(&packet[..length]) {
+                    Some(event) => self.announce(event),
+                    None => self.stop.sleep(PAUSE)?,
                 }
-                None => stop.sleep(NONSENSE_PAUSE)?,
-            },
-            Err(Error::Failed(ETIMEDOUT)) => {}
-            // It will be polled.
-            Err(Error::Failed(_)) => stop.sleep(time)?,
+            }
+            Err(Error::Failed(ETIMEDOUT)) => self.events = 0,
+            // The line is polled all the same.
+            Err(Error::Failed(_)) => self.stop.sleep(time)?,
             Err(Error::Stopped) => return Err(Error::Stopped),
         }
         Ok(())
     }
 
     /// Hands a status on if it is news.
-    fn tell(
-        &self,
-        stop: &Stop,
-        modem: &Modem,
-        line: &Line<'_>,
-        last: Option<LineState>,
-        status: &Status,
-    ) -> kthread::Result {
-        let number = line.number();
-        let news = last != Some(status.line);
+    fn tell(&mut self, status: &Status) -> kthread::Result {
+        let news = self.state.replace(status.line) != Some(status.line);
+        if news {
+            self.publish(status);
+        }
+        if status.line == LineState::Down {
+            // It may not try again unless it is asked to.
+            let (stop, modem) = (self.stop, self.modem);
+            self.speedtouch.start_synchro(stop, modem, self.line)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the ATM layer, and the log.
+    fn publish(&self, status: &Status) {
+        let (modem, line, number) = (self.modem, self.line, self.line.number());
         match status.line {
             LineState::Down => {
                 line.down();
-                if news {
-                    dev_info!(modem, "ATM dev {}: ADSL line is down\n", number);
-                }
-                // It may not try again unless it is asked to.
-                self.start_synchro(stop, modem, line)?;
+                dev_info!(modem, "ATM dev {}: ADSL line is down\n", number);
             }
-            _ if !news => {}
             LineState::Blocked => {
                 line.unknown();
                 dev_info!(modem, "ATM dev {}: ADSL line is blocked?\n", number);
@@ -185,7 +203,32 @@ impl SpeedTouch {
                 );
             }
         }
-        Ok(())
+    }
+
+    fn announce(&self, event: LineEvent) {
+        let direction = match event {
+            LineEvent::GoesUp => "up",
+            LineEvent::GoesDown => "down",
+        };
+        let number = self.line.number();
+        dev_info!(
+            self.modem,
+            "ATM dev {}: DSL line goes {}\n",
+            number,
+            direction
+        );
+    }
+
+    fn complain(&self, error: kernel::error::Error) {
+        if !is_gone(error) {
+            let number = self.line.number();
+            dev_warn!(
+                self.modem,
+                "ATM dev {}: error {:?} fetching device status\n",
+                number,
+                error
+            );
+        }
     }
 }
 
