@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use crate::guest::removal::{Means, Phase};
 use crate::protocol::{Driver, FromGuest, Job, Took};
@@ -20,7 +20,7 @@ pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<Exi
     let options = Options { accel, console_log: lab.cache.join("log/console.log") };
     let mut machine = Machine { image, options, vm: None };
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["ms, median (least–most)", "ours", "stock C", "C / ours"]);
+    table.load_preset(ASCII_MARKDOWN).set_header(["ms, median (least–most)", "ours", "stock C", "C / ours"]);
     for phase in Phase::ALL {
         for means in Means::ALL {
             let (mut ours, mut c) = (Samples::default(), Samples::default());

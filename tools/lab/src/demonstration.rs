@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::protocol::{Driver, FromGuest, Job, Measurement, Took};
@@ -102,7 +102,7 @@ fn table(measured: &[Measurement]) -> Table {
         }
     }
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["shown", "ours", "stock C", "C / ours"]);
+    table.load_preset(ASCII_MARKDOWN).set_header(["shown", "ours", "stock C", "C / ours"]);
     for what in whats {
         let of = |driver| measured.iter().find(|m| m.what == what && m.driver == driver).map(|m| m.took);
         let (ours, c) = (of(Driver::Ours), of(Driver::C));

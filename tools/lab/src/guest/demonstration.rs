@@ -75,11 +75,11 @@ impl Show<'_> {
         }
         let lines = fs::read_to_string("/proc/net/atm/devices").context("no /proc/net/atm/devices")?;
         for line in lines.lines() {
-            self.host.note(format!("  {line}"));
+            self.host.note(format!("  {}", line.replace('\t', " ")));
         }
         self.packets(&devices)?;
-        self.removal_of(first, "unplug an idle modem, line up", Means::Unplug)?;
-        self.removal_of(second, "rmmod with an idle modem, line up", Means::Rmmod)?;
+        self.removal_of(1, first, "unplug an idle modem, line up", Means::Unplug)?;
+        self.removal_of(2, second, "rmmod with an idle modem, line up", Means::Rmmod)?;
         modules::unload()
     }
 
@@ -131,7 +131,7 @@ impl Show<'_> {
         self.heading("modems taken away at bad moments");
         modules::load(self.driver)?;
         let third = self.reach(3, Phase::Upload)?;
-        self.removal_of(third, "unplug in mid-upload", Means::Unplug)?;
+        self.removal_of(3, third, "unplug in mid-upload", Means::Unplug)?;
         // What blocks the C driver comes last: the hub thread is stuck then.
         let parts: [fn(&Self) -> Result<()>; 2] = match self.driver {
             Driver::Ours => [Self::firmware_that_never_comes, Self::modules_go_in_mid_upload],
@@ -143,12 +143,12 @@ impl Show<'_> {
 
     fn firmware_that_never_comes(&self) -> Result<()> {
         let fourth = self.reach(4, Phase::FirmwareWait)?;
-        self.removal_of(fourth, "unplug while firmware is awaited", Means::Unplug)
+        self.removal_of(4, fourth, "unplug while firmware is awaited", Means::Unplug)
     }
 
     fn modules_go_in_mid_upload(&self) -> Result<()> {
         let fifth = self.reach(5, Phase::Upload)?;
-        self.removal_of(fifth, "rmmod in mid-upload", Means::Rmmod)?;
+        self.removal_of(5, fifth, "rmmod in mid-upload", Means::Rmmod)?;
         modules::rmmod("usbatm")?;
         self.host.note("rmmod usbatm: gone too");
         modules::load(self.driver)
@@ -156,14 +156,18 @@ impl Show<'_> {
 
     fn reach(&self, number: u8, phase: Phase) -> Result<Plugged> {
         let modem = phase.reach(number)?;
-        let name = format!("modem {number}");
-        followed(self.host, &[(&name, &modem)], || thread::sleep(Duration::from_millis(10)));
+        self.progress(number, &modem);
         Ok(modem)
+    }
+
+    /// Moves the modem's bar to where it is.
+    fn progress(&self, number: u8, modem: &Plugged) {
+        followed(self.host, &[(&format!("modem {number}"), modem)], || {});
     }
 
     /// Takes a modem away and tells how long it took. Ours has to let go of it;
     /// the C driver is given up after a while.
-    fn removal_of(&self, modem: Plugged, what: &str, means: Means) -> Result<()> {
+    fn removal_of(&self, number: u8, modem: Plugged, what: &str, means: Means) -> Result<()> {
         let limit = match self.driver {
             Driver::Ours => LIMIT,
             Driver::C => PATIENCE,
@@ -178,6 +182,7 @@ impl Show<'_> {
                 release(&modem.folder())?;
             }
         }
+        self.progress(number, &modem);
         drop(modem);
         plugged::wait_until("the modem's ATM device is gone", || AtmDevice::all().len() <= 1)?;
         if driver_threads().is_empty() && AtmDevice::all().is_empty() { nothing_is_left() } else { Ok(()) }
