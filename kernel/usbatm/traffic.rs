@@ -206,8 +206,8 @@ impl Traffic {
         let _ = workqueue::system_bh().enqueue::<Arc<Self>, BOTTOM_HALF>(self.clone());
     }
 
-    /// Submits those transfers of the receiver again that are idle, after a moment. Callable from
-    /// any context.
+    /// Submits transfers again after some have failed, and after a moment. Callable from any
+    /// context.
     pub(crate) fn queue_revival(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(REVIVAL_MS);
         // If it is queued already, it will see this one, too.
@@ -243,6 +243,7 @@ impl WorkItem<REVIVAL> for Traffic {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
+        this.tx.handler().resume(&this.tx);
         if this.rx.start().is_err() && this.rx.handler().is_running() {
             this.queue_revival();
         }

@@ -13,9 +13,8 @@
 //!
 //! # When a transfer fails
 //!
-//! Then all packets that wait are given up: the senders learn in this way that nothing moves, and
-//! the next packet tries again. So an endpoint that fails at once is tried as often as somebody
-//! sends, and not as often as it can fail.
+//! Then its cells are lost, and the packets that wait, wait a moment longer: the handler does not
+//! submit another one, so that an endpoint that fails at once can't keep a processor busy.
 
 use crate::{
     traffic::{
@@ -128,6 +127,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Goes on after transfers have failed.
+    pub(crate) fn resume(&self, stream: &Stream<Self>) {
+        let mut state = self.state.lock();
+        self.pump(stream, &mut state);
+        state.hand_over();
+    }
+
     /// Gives back all packets of a connection that closes, without sending them. Sleeps.
     ///
     /// The bottom half may be giving back others; wait for it afterwards.
@@ -153,7 +159,7 @@ impl Tx {
             };
             let len = state.fill(transfer.buffer(), self.stride);
             if let Err(error) = transfer.submit(len) {
-                state.failed(error);
+                return state.failed(error);
             }
         }
     }
@@ -163,7 +169,7 @@ impl usb::Handler for Tx {
     fn completed(&self, stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
         let mut state = self.state.lock();
         if let Err(error) = transfer.result() {
-            state.failed(error);
+            return state.failed(error);
         }
         // It is idle now, for the pump to take.
         drop(transfer);
@@ -215,13 +221,18 @@ impl State {
         None
     }
 
+    /// A transfer failed: another one is tried later, if there is a chance.
     fn failed(&mut self, error: Error) {
-        if !was_cancelled(error) && self.complaint.is_due() {
-            if let Some(traffic) = &self.traffic {
-                traffic.complain("sending", error);
-            }
+        let Some(traffic) = &self.traffic else {
+            return;
+        };
+        if was_cancelled(error) {
+            return;
         }
-        self.give_up();
+        if self.complaint.is_due() {
+            traffic.complain("sending", error);
+        }
+        traffic.queue_revival();
     }
 
     /// Has the bottom half give back what is done.
@@ -231,7 +242,7 @@ impl State {
         }
     }
 
-    /// Is done with all packets, sent or not.
+    /// Is done with all packets that wait.
     fn give_up(&mut self) {
         let current = self.current.take().map(Segmenter::into_sdu);
         let mut next = current.or_else(|| self.waiting.pop());
