@@ -19,6 +19,8 @@ pub enum Job {
     Demonstration,
     /// The scenario of this name.
     Scenario(String),
+    /// Break: what the lab has to notice is tested too.
+    Break(Breakage),
     /// Take a modem away once, and measure it.
     Removal {
         /// From whose hands.
@@ -35,6 +37,17 @@ pub enum Job {
         /// Its name.
         name: String,
     },
+}
+
+/// A way in which a guest breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Breakage {
+    /// The kernel panics.
+    Panic,
+    /// Nothing is heard any more.
+    Hang,
+    /// The kernel's log has a report in it, and goes on.
+    Report,
 }
 
 /// From the guest to the host.

@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::commands;
 use crate::guest::scenarios;
-use crate::protocol::Job;
+use crate::protocol::{Breakage, Job};
 use crate::setup::Lab;
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
@@ -66,6 +66,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         boots_lost: Mutex::default(),
     });
     let mut trials = host_tests(lab, &ground)?;
+    trials.extend(lab_tests(&ground));
     trials.extend(kernel_tests(lab, &kernel, &ground)?);
     trials.extend(scenarios::names().into_iter().map(|name| {
         vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))
@@ -109,14 +110,14 @@ impl Ground {
 
     /// Does `job` in the machine, which is booted when there is none. After a
     /// failure the next job gets a new one: it shall not inherit what broke.
-    fn in_vm(&self, job: &Job) -> Result<()> {
+    fn in_vm(&self, job: &Job, silence: Duration) -> Result<()> {
         let mut vm = self.vm.lock().unwrap();
         if vm.is_none() {
             let booted = Vm::boot(&self.image, &self.options)?;
             *self.boots_lost.lock().unwrap() += booted.boots_lost;
             *vm = Some(booted);
         }
-        let result = vm.as_mut().context("no machine")?.run(job, SILENCE, |_| {});
+        let result = vm.as_mut().context("no machine")?.run(job, silence, |_| {});
         if result.is_err() {
             vm.take();
         }
@@ -124,8 +125,29 @@ impl Ground {
     }
 }
 
+/// That the lab notices a guest that breaks, and says what it saw.
+fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
+    let broken = [
+        ("guest_that_panics", Breakage::Panic, SILENCE, "the guest died"),
+        ("guest_that_hangs", Breakage::Hang, Duration::from_secs(5), "the guest hangs"),
+        ("kernel_that_reports", Breakage::Report, SILENCE, "WARNING: written by a test"),
+    ];
+    let trial = |(name, breakage, silence, expected)| {
+        ground.trial(format!("lab::vm::{name}_is_noticed"), move |ground: &Ground| {
+            let Err(error) = ground.in_vm(&Job::Break(breakage), silence) else {
+                anyhow::bail!("nobody noticed");
+            };
+            let said = error.to_string();
+            anyhow::ensure!(said.contains(expected), "it said: {said}");
+            anyhow::ensure!(said.lines().count() > 1, "it showed no line of the console or the log: {said}");
+            Ok(())
+        })
+    };
+    broken.into_iter().map(trial).collect()
+}
+
 fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {
-    ground.trial(name, move |ground| ground.in_vm(&job))
+    ground.trial(name, move |ground| ground.in_vm(&job, SILENCE))
 }
 
 /// The in-kernel tests, as the test module itself lists them.

@@ -9,6 +9,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use super::modules;
+use crate::protocol::Breakage;
 
 /// The kernel's own file systems, and where they belong.
 const MOUNTS: [(&str, &str); 4] =
@@ -54,6 +55,19 @@ pub fn shell() {
         .env("TERM", "xterm")
         .arg0("setsid")
         .status();
+}
+
+/// Breaks the machine, as the tests of the lab ask for.
+pub fn break_down(breakage: Breakage) -> Result<()> {
+    match breakage {
+        Breakage::Panic => fs::write("/proc/sysrq-trigger", "c")?,
+        Breakage::Hang => loop {
+            std::thread::park();
+        },
+        // Nothing but a line: the stock kernel has no way to make it warn on purpose.
+        Breakage::Report => fs::write("/dev/kmsg", "<4>WARNING: written by a test of the lab\n")?,
+    }
+    Ok(())
 }
 
 /// Switches the machine off.

@@ -80,6 +80,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
     let result = match job {
         Job::Demonstration => demonstration::run(host),
         Job::Scenario(name) => scenarios::run(name, host),
+        Job::Break(breakage) => machine::break_down(*breakage),
         Job::Removal { driver, phase, means } => removal::measure(*driver, phase, means, host),
         Job::KernelTest { index, name } => modules::kernel_test(*index, name),
     };
