@@ -31,7 +31,8 @@
 //! - A connection's callbacks for packets may not be used once it has closed.
 //!   [`Vcc`] makes sure of that, with RCU.
 //! - The table of operations must be in the module that a VCC keeps from being
-//!   unloaded. [`Operations::TABLE`] is a static for that reason.
+//!   unloaded. [`Operations::TABLE`] is a static for that reason. An `ioctl` keeps
+//!   the device only; so this module's exit function calls [`wait_for_devices`].
 //! - The device's name must outlive the device, and with open VCCs that may be
 //!   longer than the module that named it. [`Registration`] keeps a copy.
 //!
@@ -77,6 +78,7 @@
 #[allow(dead_code)]
 const __LOG_PREFIX: &[u8] = b"atm\0";
 
+mod alive;
 mod bindings;
 mod device;
 mod incoming;
@@ -88,6 +90,7 @@ mod vcc;
 pub mod work;
 
 pub use self::{
+    alive::wait_for_devices,
     device::{
         AalStats,
         Device,

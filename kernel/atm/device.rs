@@ -30,6 +30,7 @@ use kernel::{
 };
 
 use crate::{
+    alive::Alive,
     bindings,
     operations::Operations, //
 };
@@ -194,6 +195,8 @@ pub(crate) struct Private<T> {
     /// What `type` of the device points to.
     name: CString,
     data: Arc<T>,
+    /// The last field, because it is dropped last.
+    _alive: Alive,
 }
 
 impl<T> Private<T> {
@@ -302,6 +305,7 @@ impl<T: Operations> Registration<T> {
                 registered: Atomic::new(true),
                 name: name.try_into()?,
                 data,
+                _alive: Alive::new(),
             },
             GFP_KERNEL,
         )?;

@@ -5,6 +5,7 @@
  */
 #include <linux/atmdev.h>
 #include <linux/bits.h>
+#include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 
 void rust_helper_atm_set_vcc_flags(struct atm_vcc *vcc, unsigned long mask);
@@ -23,6 +24,13 @@ void rust_helper_atm_clear_vcc_flags(struct atm_vcc *vcc, unsigned long mask)
 
 	for_each_set_bit(bit, &mask, BITS_PER_LONG)
 		clear_bit(bit, &vcc->flags);
+}
+
+void rust_helper_atm_synchronize_rcu_tasks(void);
+void rust_helper_atm_synchronize_rcu_tasks(void)
+{
+	/* A macro where the kernel is not preemptible. */
+	synchronize_rcu_tasks();
 }
 
 struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length);

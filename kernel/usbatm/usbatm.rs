@@ -91,3 +91,11 @@ impl kernel::Module for UsbAtm {
         Ok(Self)
     }
 }
+
+impl Drop for UsbAtm {
+    fn drop(&mut self) {
+        // All modems are gone, or this module could not go. Somebody may be about to let go of the
+        // ATM device of one, though.
+        atm::wait_for_devices();
+    }
+}
