@@ -25,12 +25,6 @@ bool threadline_within_module(const struct module *mod, const void *addr)
 	return within_module((unsigned long)addr, mod);
 }
 
-void threadline_pin_module(struct module *mod);
-void threadline_pin_module(struct module *mod)
-{
-	__module_get(mod);
-}
-
 /* SIGKILL is let in when the kernel sends it; user space's stays ignored. */
 void threadline_allow_interrupt(void);
 void threadline_allow_interrupt(void)

@@ -87,9 +87,6 @@
 //! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `block.rs`
 //! is what a thread and its owner share. `net.rs` knows the threads of a module.
 
-#[allow(dead_code)]
-const __LOG_PREFIX: &[u8] = b"kthread\0";
-
 mod block;
 mod builder;
 mod completion;

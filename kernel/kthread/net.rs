@@ -111,9 +111,10 @@ impl Net {
 
     /// Stops and joins all threads, lets no new ones in, and takes the net away.
     ///
-    /// `false` if the caller is one of the threads, and so is left.
+    /// No thread is left: the caller is none of them, as what loads and unloads modules is a task
+    /// of user space.
     #[inline(never)]
-    pub(crate) fn close(&self) -> bool {
+    pub(crate) fn close(&self) {
         self.threads.lock().open = false;
         self.clear(|_| true);
         with_nets(|nets| {
@@ -125,7 +126,6 @@ impl Net {
                 *nets = KVec::new();
             }
         });
-        self.threads.lock().entries.is_empty()
     }
 
     /// A name for one more scope.
@@ -244,11 +244,4 @@ pub(crate) fn is_within<T>(module: &'static ThisModule, address: *const T) -> bo
     let module = module.as_ptr();
     // SAFETY: `module` is the caller's own, so it is valid; the address is only compared.
     module.is_null() || unsafe { sys::threadline_within_module(module.cast(), address.cast()) }
-}
-
-/// Makes sure that the module is never unloaded.
-#[inline(never)]
-pub(crate) fn pin_module(module: &'static ThisModule) {
-    // SAFETY: The caller runs in the module, so it is alive. NULL is allowed.
-    unsafe { sys::threadline_pin_module(module.as_ptr().cast()) };
 }

@@ -118,7 +118,6 @@ impl Drop for Scope {
 #[pin_data(PinnedDrop)]
 pub struct ModuleScope {
     scope: Scope,
-    module: &'static ThisModule,
     #[pin]
     _pin: PhantomPinned,
 }
@@ -133,7 +132,6 @@ impl ModuleScope {
         // INVARIANT: The address was checked.
         try_pin_init!(&this in Self {
             scope: Self::scope_at(module, this.as_ptr())?,
-            module,
             _pin: PhantomPinned,
         })
     }
@@ -162,10 +160,6 @@ impl Deref for ModuleScope {
 #[pinned_drop]
 impl PinnedDrop for ModuleScope {
     fn drop(self: Pin<&mut Self>) {
-        if !self.scope.net.close() {
-            // A thread of the module is about to take the module away from under itself.
-            pr_err!("a thread dropped the scope of its own module, which now has to stay\n");
-            net::pin_module(self.module);
-        }
+        self.scope.net.close();
     }
 }
