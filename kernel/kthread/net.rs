@@ -63,7 +63,8 @@ pub(crate) struct Net {
 /// The nets of all modules that use this copy of the library.
 struct Nets(UnsafeCell<KVec<Arc<Net>>>);
 
-// SAFETY: The vector is only touched under the lock, see `with_nets`.
+// SAFETY: The vector is only touched under the lock, see `with_nets`, by whichever thread holds
+// that: what is in it may be used and dropped by any thread, as `Arc<Net>` is `Send`.
 unsafe impl Sync for Nets {}
 
 static NETS: Nets = Nets(UnsafeCell::new(KVec::new()));
@@ -154,15 +155,12 @@ impl Net {
     /// Lets a thread go that is gone.
     #[inline(never)]
     pub(crate) fn remove(&self, life: &Life<Kthread>) {
-        let mut threads = self.threads.lock();
-        let found = threads
+        // The caller got `life` from the block and still has that: none of these is the last
+        // reference to it, so nothing of the body's is dropped under the lock.
+        self.threads
+            .lock()
             .entries
-            .iter()
-            .position(|entry| core::ptr::eq(entry.member.life(), life));
-        let entry = found.and_then(|index| threads.entries.remove(index).ok());
-        // The entry may hold the last reference to the block: dropped without the lock.
-        drop(threads);
-        drop(entry);
+            .retain(|entry| !core::ptr::eq(entry.member.life(), life));
     }
 
     /// Notes that no handle to the thread is left.

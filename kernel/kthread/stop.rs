@@ -9,7 +9,10 @@ use crate::{
         Result,
         Stopped, //
     },
-    life::Life,
+    life::{
+        Life,
+        World, //
+    },
     sys,
     task::Kthread,
     thread::{
@@ -149,14 +152,10 @@ impl Stop {
     ///
     /// A thread that waits for itself gets [`Outcome::Itself`].
     pub fn join<T: Send>(&self, thread: &Thread<T>) -> core::result::Result<Outcome<T>, Stopped> {
-        if !self.is(thread.kthread()) {
+        if !thread.kthread().is_current() {
             self.wait(thread.kthread().ended())?;
         }
         Ok(thread.join())
-    }
-
-    fn is(&self, kthread: &Kthread) -> bool {
-        core::ptr::eq(self.life().world(), kthread)
     }
 
     /// Calls `call`, a function that sleeps in the kernel's *killable* waits, which a stop breaks
