@@ -97,6 +97,7 @@ pub fn run() -> Result<ExitCode> {
             bench::run(&lab, &image, accel, samples)
         }
         Command::Build => {
+            let _lock = lab.lock()?;
             let kernel = kernel::set_up(&lab)?;
             let folder = modules::build(&lab, &kernel)?;
             analyzer::write(&lab, &kernel)?;
@@ -115,6 +116,7 @@ pub fn run() -> Result<ExitCode> {
 
 /// The whole set-up.
 pub fn ready(lab: &Lab) -> Result<(Kernel, Image)> {
+    let _lock = lab.lock()?;
     let kernel = kernel::set_up(lab)?;
     let folder = modules::build(lab, &kernel)?;
     let image = image::make(lab, &kernel, &folder)?;

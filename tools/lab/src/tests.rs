@@ -171,6 +171,7 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .files(&lab.source.join("tools"))?
         .files(&lab.source.join("wire"))?
         .finish();
+    let _lock = lab.lock()?;
     lab.steps.step("host-tests", "Host tests", &key, |step| lab.root.run(step, BUILD_HOST_TESTS, &[]))?;
     let programs = std::fs::read_to_string(lab.root.host("/src/host/tests"))?;
     let mut trials = Vec::new();

@@ -60,7 +60,12 @@ impl Kernel {
 fn key(lab: &Lab) -> Result<String> {
     let key = Key::default().text(SUITE).text(SERIES).text(FETCH).text(UNPACK).text(PREPARE);
     Ok(match &lab.own_kernel {
-        Some(own) => key.text(&fs::canonicalize(own)?.to_string_lossy()).finish(),
+        Some(own) => {
+            let key = key.text(&fs::canonicalize(own)?.to_string_lossy());
+            // A folder that is not whole is told later, with advice.
+            let symbols = fs::read_to_string(own.join("linux/Module.symvers")).unwrap_or_default();
+            key.text(&symbols).finish()
+        }
         None => key.finish(),
     })
 }
@@ -150,6 +155,9 @@ fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
         ensure!(own.join(part).exists(), Failure::new(format!("--kernel: {} has no {part}", own.display()), todo));
     }
     let home = lab.root.host(HOME);
+    // It takes the stock kernel's place.
+    lab.steps.forget("packages");
+    lab.steps.forget("source");
     let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(home.parent().context("the root has no parent")?)?;
     let mut copy = crate::children::command("cp");

@@ -9,9 +9,11 @@ pub mod image;
 pub mod kernel;
 pub mod modules;
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::root::Root;
 use crate::steps::Steps;
@@ -50,5 +52,11 @@ impl Lab {
             cache,
             own_kernel,
         })
+    }
+
+    /// One set-up at a time in one cache; `./lab` takes the same lock for its part.
+    pub fn lock(&self) -> Result<Flock<File>> {
+        let file = File::create(self.cache.join("lock"))?;
+        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).context("cannot lock the cache")
     }
 }
