@@ -17,10 +17,22 @@ const SILENCE: Duration = Duration::from_secs(120);
 
 /// Measures each `samples` times and prints medians and extremes.
 pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<ExitCode> {
-    let options = Options { accel, console_log: lab.cache.join("log/console.log") };
-    let mut machine = Machine { image, options, vm: None };
+    let options = Options {
+        accel,
+        console_log: lab.cache.join("log/console.log"),
+    };
+    let mut machine = Machine {
+        image,
+        options,
+        vm: None,
+    };
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header(["ms, median (least–most)", "ours", "stock C", "C / ours"]);
+    table.load_preset(ASCII_MARKDOWN).set_header([
+        "ms, median (least–most)",
+        "ours",
+        "stock C",
+        "C / ours",
+    ]);
     for phase in Phase::ALL {
         for means in Means::ALL {
             let (mut ours, mut c) = (Samples::default(), Samples::default());
@@ -31,8 +43,19 @@ pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<Exi
                     c.add(machine.measure(Driver::C, phase, means)?);
                 }
             }
-            eprintln!("  {}, {}: ours {}, C {}", phase.name(), means.name(), ours.text(), c.text());
-            table.add_row([format!("{}, {}", phase.name(), means.name()), ours.text(), c.text(), ratio(&ours, &c)]);
+            eprintln!(
+                "  {}, {}: ours {}, C {}",
+                phase.name(),
+                means.name(),
+                ours.text(),
+                c.text()
+            );
+            table.add_row([
+                format!("{}, {}", phase.name(), means.name()),
+                ours.text(),
+                c.text(),
+                ratio(&ours, &c),
+            ]);
         }
     }
     for column in 1..4 {
@@ -57,7 +80,11 @@ impl Machine<'_> {
             Some(vm) => vm,
             None => Vm::boot(self.image, &self.options)?,
         };
-        let job = Job::Removal { driver, phase: phase.name().to_owned(), means: means.name().to_owned() };
+        let job = Job::Removal {
+            driver,
+            phase: phase.name().to_owned(),
+            means: means.name().to_owned(),
+        };
         let mut measured = None;
         vm.run(&job, SILENCE, |said| {
             if let FromGuest::Measured(measurement) = said {

@@ -108,7 +108,11 @@ pub fn run() -> Result<ExitCode> {
             let (_, image) = ready(&lab)?;
             vm::shell(&image, accel).map(|()| ExitCode::SUCCESS)
         }
-        Command::Doctor => Ok(if doctor::examine(&lab)? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Doctor => Ok(if doctor::examine(&lab)? {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }),
         Command::Clean { all } => clean(&lab, all),
         Command::Modem(_) => unreachable!("handled above"),
     }
@@ -135,7 +139,7 @@ fn clean(lab: &Lab, all: bool) -> Result<ExitCode> {
         for build in ["/src/build", "/src/image", "/src/host/target"] {
             remove(lab.root.host(build))?;
         }
-        for step in ["modules", "image-base", "image"] {
+        for step in ["modules", "image-base", "image", "host-tests"] {
             lab.steps.forget(step);
         }
     }

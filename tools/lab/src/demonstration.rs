@@ -22,15 +22,25 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Shows the demonstration; succeeds when everything in it held.
 pub fn show(lab: &Lab, kernel: &Kernel, image: &Image, accel: Accel) -> Result<ExitCode> {
     let started = Instant::now();
-    let options = Options { accel, console_log: lab.cache.join("log/console.log") };
+    let options = Options {
+        accel,
+        console_log: lab.cache.join("log/console.log"),
+    };
     let mut vm = Vm::boot(image, &options)?;
-    println!("\nLinux {} is up after {:.1} s.", kernel.release, started.elapsed().as_secs_f64());
+    println!(
+        "\nLinux {} is up after {:.1} s.",
+        kernel.release,
+        started.elapsed().as_secs_f64()
+    );
     let mut screen = Screen::default();
     let result = vm.run(&Job::Demonstration, SILENCE, |said| screen.hear(said));
     screen.clear();
     result?;
     println!("\n{}", table(&screen.measured));
-    println!("Everything held. The whole took {:.1} s.", started.elapsed().as_secs_f64());
+    println!(
+        "Everything held. The whole took {:.1} s.",
+        started.elapsed().as_secs_f64()
+    );
     vm.power_off();
     Ok(ExitCode::SUCCESS)
 }
@@ -51,7 +61,12 @@ impl Screen {
                 self.line(&format!("\n{text}"));
             }
             FromGuest::Note(text) => self.line(&format!("  {text}")),
-            FromGuest::Modem { name, phase, bytes, total } => self.modem(name, phase, *bytes, *total),
+            FromGuest::Modem {
+                name,
+                phase,
+                bytes,
+                total,
+            } => self.modem(name, phase, *bytes, *total),
             FromGuest::Measured(measurement) => self.measured.push(measurement.clone()),
             FromGuest::Ready | FromGuest::Done { .. } => {}
         }
@@ -68,14 +83,18 @@ impl Screen {
     fn modem(&mut self, name: &str, phase: &str, bytes: u64, total: u64) {
         if !self.modems.contains_key(name) {
             let bar = self.bars.add(ProgressBar::new(total));
-            if let Ok(style) = ProgressStyle::with_template("  {prefix:<9} [{bar:32}] {bytes:>11} / {total_bytes}  {msg}") {
+            if let Ok(style) = ProgressStyle::with_template(
+                "  {prefix:<9} [{bar:32}] {bytes:>11} / {total_bytes}  {msg}",
+            ) {
                 bar.set_style(style.progress_chars("━╸─"));
             }
             bar.set_prefix(name.to_owned());
             self.modems.insert(name.to_owned(), (bar, String::new()));
         }
         let hidden = self.bars.is_hidden();
-        let Some((bar, last)) = self.modems.get_mut(name) else { return };
+        let Some((bar, last)) = self.modems.get_mut(name) else {
+            return;
+        };
         bar.set_position(bytes);
         bar.set_message(phase.to_owned());
         if hidden && last != phase {
@@ -102,9 +121,16 @@ fn table(measured: &[Measurement]) -> Table {
         }
     }
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header(["shown", "ours", "stock C", "C / ours"]);
+    table
+        .load_preset(ASCII_MARKDOWN)
+        .set_header(["shown", "ours", "stock C", "C / ours"]);
     for what in whats {
-        let of = |driver| measured.iter().find(|m| m.what == what && m.driver == driver).map(|m| m.took);
+        let of = |driver| {
+            measured
+                .iter()
+                .find(|m| m.what == what && m.driver == driver)
+                .map(|m| m.took)
+        };
         let (ours, c) = (of(Driver::Ours), of(Driver::C));
         table.add_row([what.to_owned(), text(ours), text(c), ratio(ours, c)]);
     }
@@ -128,7 +154,9 @@ fn text(took: Option<Took>) -> String {
 fn ratio(ours: Option<Took>, c: Option<Took>) -> String {
     match (ours, c) {
         (Some(Took::Ms(ours)), Some(Took::Ms(c))) if ours > 0.0 => format!("{:.1}", c / ours),
-        (Some(Took::Ms(ours)), Some(Took::MoreThanMs(c))) if ours > 0.0 => format!("> {:.0}", c / ours),
+        (Some(Took::Ms(ours)), Some(Took::MoreThanMs(c))) if ours > 0.0 => {
+            format!("> {:.0}", c / ours)
+        }
         _ => String::new(),
     }
 }
@@ -138,7 +166,11 @@ mod tests {
     use super::*;
 
     fn measured(what: &str, driver: Driver, took: Took) -> Measurement {
-        Measurement { what: what.to_owned(), driver, took }
+        Measurement {
+            what: what.to_owned(),
+            driver,
+            took,
+        }
     }
 
     #[test]

@@ -16,7 +16,12 @@ pub struct Failure {
 impl Failure {
     /// `what` failed; `todo` is what the user can do about it.
     pub fn new(what: impl Into<String>, todo: impl Into<String>) -> Self {
-        Self { what: what.into(), todo: todo.into(), detail: Vec::new(), log: None }
+        Self {
+            what: what.into(),
+            todo: todo.into(),
+            detail: Vec::new(),
+            log: None,
+        }
     }
 
     /// Names the log that tells the whole story.

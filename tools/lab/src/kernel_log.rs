@@ -48,7 +48,10 @@ mod tests {
 
     #[test]
     fn ordinary_lines_are_not() {
-        for line in ["speedtch 9-1:1.0: found stage 1 firmware", "usbatm: loading out-of-tree module taints kernel."] {
+        for line in [
+            "speedtch 9-1:1.0: found stage 1 firmware",
+            "usbatm: loading out-of-tree module taints kernel.",
+        ] {
             assert!(!is_report(line), "{line}");
         }
     }

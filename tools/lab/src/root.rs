@@ -47,7 +47,10 @@ impl Root {
     /// A shell script to be run in the root, with `args` as `$1`, `$2`, …
     pub fn script(&self, script: &str, args: &[&str]) -> Command {
         let mut command = children::command("chroot");
-        command.arg(&self.path).args(["/bin/sh", "-euc", script, "sh"]).args(args);
+        command
+            .arg(&self.path)
+            .args(["/bin/sh", "-euc", script, "sh"])
+            .args(args);
         command
             .env("HOME", "/root")
             .env("PATH", "/usr/lib/llvm-19/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -83,7 +86,10 @@ impl Root {
 pub fn run(step: &Step, command: &mut Command) -> Result<()> {
     let mut log = File::options().append(true).open(step.log())?;
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
     let mut child = children::spawn(command)?;
     // The command holds the pipe's other end open: without this no end of file.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -102,13 +108,25 @@ pub fn run(step: &Step, command: &mut Command) -> Result<()> {
 fn explain(log: &Path, status: &str) -> Failure {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let failure = if NETWORK.iter().any(|word| text.contains(word)) {
-        Failure::new("the package registries cannot be reached", "check the network (and the proxy), then run this again")
+        Failure::new(
+            "the package registries cannot be reached",
+            "check the network (and the proxy), then run this again",
+        )
     } else if text.contains("No space left on device") {
-        Failure::new("the disk is full", "make room, or set THREADLINE_CACHE to another place")
+        Failure::new(
+            "the disk is full",
+            "make room, or set THREADLINE_CACHE to another place",
+        )
     } else {
         let lines: Vec<_> = text.lines().collect();
-        let last = lines[lines.len().saturating_sub(20)..].iter().map(|line| (*line).to_owned());
-        Failure::new(format!("a program failed ({status})"), "its last words are above").detail(last)
+        let last = lines[lines.len().saturating_sub(20)..]
+            .iter()
+            .map(|line| (*line).to_owned());
+        Failure::new(
+            format!("a program failed ({status})"),
+            "its last words are above",
+        )
+        .detail(last)
     };
     failure.log(log)
 }

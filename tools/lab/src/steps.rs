@@ -34,9 +34,14 @@ impl Steps {
     pub fn new(cache: &Path) -> Result<Self> {
         let (stamps, logs) = (cache.join("stamps"), cache.join("log"));
         for folder in [&stamps, &logs] {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        Ok(Self { stamps, logs, done: RefCell::default() })
+        Ok(Self {
+            stamps,
+            logs,
+            done: RefCell::default(),
+        })
     }
 
     /// Does `work` unless it was done for the same `key` before.
@@ -92,8 +97,11 @@ impl Step {
     fn start(title: &str, log: PathBuf) -> Result<Self> {
         fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
         let bar = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("  {spinner} {prefix}  {elapsed} {wide_msg:.dim}");
-            let bar = ProgressBar::new_spinner().with_style(style?).with_prefix(title.to_owned());
+            let style =
+                ProgressStyle::with_template("  {spinner} {prefix}  {elapsed} {wide_msg:.dim}");
+            let bar = ProgressBar::new_spinner()
+                .with_style(style?)
+                .with_prefix(title.to_owned());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         } else {
@@ -137,7 +145,8 @@ impl Key {
     /// names; build products and hidden files do not count.
     pub fn files(mut self, path: &Path) -> Result<Self> {
         for file in files_below(path)? {
-            let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let content =
+                fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             self = self.text(&file.strip_prefix(path)?.to_string_lossy());
             self.0.update((content.len() as u64).to_le_bytes());
             self.0.update(content);
@@ -147,7 +156,11 @@ impl Key {
 
     /// The key, as text.
     pub fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.0
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -190,7 +203,12 @@ mod tests {
         let steps = Steps::new(&cache).unwrap();
         let mut runs = 0;
         for key in ["a", "a", "b", "b"] {
-            steps.step("s", "S", key, |_| { runs += 1; Ok(()) }).unwrap();
+            steps
+                .step("s", "S", key, |_| {
+                    runs += 1;
+                    Ok(())
+                })
+                .unwrap();
         }
         assert_eq!(runs, 2);
         fs::remove_dir_all(cache).unwrap();
@@ -202,7 +220,10 @@ mod tests {
         let steps = Steps::new(&cache).unwrap();
         steps.step("s", "S", "a", |_| Ok(())).unwrap();
         assert!(steps.step("s", "S", "b", |_| anyhow::bail!("no")).is_err());
-        assert!(!steps.is_done("s", "a"), "a half-done step must not be trusted");
+        assert!(
+            !steps.is_done("s", "a"),
+            "a half-done step must not be trusted"
+        );
         assert!(!steps.is_done("s", "b"));
         fs::remove_dir_all(cache).unwrap();
     }

@@ -54,13 +54,18 @@ struct Ground {
 
 /// Runs the tests that `arguments` (those of a Rust test program) select.
 pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
-    let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments.iter().map(String::as_str)));
+    let mut arguments = Arguments::from_iter(
+        std::iter::once("./lab test").chain(arguments.iter().map(String::as_str)),
+    );
     // The tests share one machine, and their order is part of the account.
     arguments.test_threads = Some(1);
     let (kernel, image) = commands::ready(lab)?;
     let ground = Arc::new(Ground {
         image,
-        options: Options { accel, console_log: lab.cache.join("log/console.log") },
+        options: Options {
+            accel,
+            console_log: lab.cache.join("log/console.log"),
+        },
         vm: Mutex::default(),
         records: Mutex::default(),
         boots_lost: Mutex::default(),
@@ -68,9 +73,11 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     let mut trials = host_tests(lab, &ground)?;
     trials.extend(lab_tests(&ground));
     trials.extend(kernel_tests(lab, &kernel, &ground)?);
-    trials.extend(scenarios::names().into_iter().map(|name| {
-        vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))
-    }));
+    trials.extend(
+        scenarios::names()
+            .into_iter()
+            .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
+    );
     let listing = arguments.list;
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -85,10 +92,19 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     println!("JUnit XML: {}", report.display());
     let lost = *ground.boots_lost.lock().unwrap();
     if lost > 0 {
-        println!("{lost} boots died before user space (a known fault of the emulation) and were repeated.");
+        println!(
+            "{lost} boots died before user space (a known fault of the emulation) and were repeated."
+        );
     }
-    println!("{} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
-    Ok(if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    println!(
+        "{} passed, {} failed",
+        conclusion.num_passed, conclusion.num_failed
+    );
+    Ok(if conclusion.has_failed() || conclusion.num_passed == 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 impl Ground {
@@ -102,7 +118,11 @@ impl Ground {
         Trial::test(name, move || {
             let started = Instant::now();
             let failure = work(&ground).err().map(|error| format!("{error:#}"));
-            let record = Record { name: recorded, took: started.elapsed(), failure: failure.clone() };
+            let record = Record {
+                name: recorded,
+                took: started.elapsed(),
+                failure: failure.clone(),
+            };
             ground.records.lock().unwrap().push(record);
             failure.map_or(Ok(()), |failure| Err(Failed::from(failure)))
         })
@@ -128,20 +148,41 @@ impl Ground {
 /// That the lab notices a guest that breaks, and says what it saw.
 fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
     let broken = [
-        ("guest_that_panics", Breakage::Panic, SILENCE, "the guest died"),
-        ("guest_that_hangs", Breakage::Hang, Duration::from_secs(5), "the guest hangs"),
-        ("kernel_that_reports", Breakage::Report, SILENCE, "WARNING: written by a test"),
+        (
+            "guest_that_panics",
+            Breakage::Panic,
+            SILENCE,
+            "the guest died",
+        ),
+        (
+            "guest_that_hangs",
+            Breakage::Hang,
+            Duration::from_secs(5),
+            "the guest hangs",
+        ),
+        (
+            "kernel_that_reports",
+            Breakage::Report,
+            SILENCE,
+            "WARNING: written by a test",
+        ),
     ];
     let trial = |(name, breakage, silence, expected)| {
-        ground.trial(format!("lab::vm::{name}_is_noticed"), move |ground: &Ground| {
-            let Err(error) = ground.in_vm(&Job::Break(breakage), silence) else {
-                anyhow::bail!("nobody noticed");
-            };
-            let said = error.to_string();
-            anyhow::ensure!(said.contains(expected), "it said: {said}");
-            anyhow::ensure!(said.lines().count() > 1, "it showed no line of the console or the log: {said}");
-            Ok(())
-        })
+        ground.trial(
+            format!("lab::vm::{name}_is_noticed"),
+            move |ground: &Ground| {
+                let Err(error) = ground.in_vm(&Job::Break(breakage), silence) else {
+                    anyhow::bail!("nobody noticed");
+                };
+                let said = error.to_string();
+                anyhow::ensure!(said.contains(expected), "it said: {said}");
+                anyhow::ensure!(
+                    said.lines().count() > 1,
+                    "it showed no line of the console or the log: {said}"
+                );
+                Ok(())
+            },
+        )
     };
     broken.into_iter().map(trial).collect()
 }
@@ -157,7 +198,10 @@ fn kernel_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Result<Vec<
         &[&kernel.release],
     )?;
     let trial = |(index, name): (usize, &str)| {
-        let job = Job::KernelTest { index, name: name.to_owned() };
+        let job = Job::KernelTest {
+            index,
+            name: name.to_owned(),
+        };
         vm_trial(ground, format!("kthread::{name}"), job)
     };
     Ok(listed.lines().enumerate().map(trial).collect())
@@ -172,11 +216,15 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .files(&lab.source.join("wire"))?
         .finish();
     let _lock = lab.lock()?;
-    lab.steps.step("host-tests", "Host tests", &key, |step| lab.root.run(step, BUILD_HOST_TESTS, &[]))?;
+    lab.steps.step("host-tests", "Host tests", &key, |step| {
+        lab.root.run(step, BUILD_HOST_TESTS, &[])
+    })?;
     let programs = std::fs::read_to_string(lab.root.host("/src/host/tests"))?;
     let mut trials = Vec::new();
     for line in programs.lines() {
-        let (package, program) = line.split_once(' ').context("a test program without a name")?;
+        let (package, program) = line
+            .split_once(' ')
+            .context("a test program without a name")?;
         let program = lab.root.host(program);
         for test in tests_of(&program)? {
             let (program, name) = (program.clone(), format!("{package}::{test}"));
@@ -187,15 +235,29 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
 }
 
 fn tests_of(program: &Path) -> Result<Vec<String>> {
-    let output = Command::new(program).args(["--list", "--format", "terse"]).output()?;
+    let output = Command::new(program)
+        .args(["--list", "--format", "terse"])
+        .output()?;
     let text = String::from_utf8(output.stdout)?;
-    Ok(text.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn run_host_test(program: &PathBuf, test: &str) -> Result<()> {
     let mut command = Command::new(program);
-    command.args(["--exact", test]).current_dir(std::env::temp_dir());
-    let output = command.output().with_context(|| format!("cannot start {}", program.display()))?;
-    anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    command
+        .args(["--exact", test])
+        .current_dir(std::env::temp_dir());
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     Ok(())
 }

@@ -87,7 +87,12 @@ impl Vm {
         let mut lost = 0;
         loop {
             match Self::try_boot(image, options, Accel::Tcg, BOOT_LIMIT) {
-                Ok(vm) => return Ok(Vm { boots_lost: lost, ..vm }),
+                Ok(vm) => {
+                    return Ok(Vm {
+                        boots_lost: lost,
+                        ..vm
+                    });
+                }
                 Err(error) if lost + 1 >= BOOT_TRIES => return Err(error),
                 Err(_) => lost += 1,
             }
@@ -97,16 +102,29 @@ impl Vm {
     fn try_boot(image: &Image, options: &Options, accel: Accel, limit: Duration) -> Result<Vm> {
         let socket = std::env::temp_dir().join(format!("lab-{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).with_context(|| format!("cannot listen at {}", socket.display()))?;
+        let listener = UnixListener::bind(&socket)
+            .with_context(|| format!("cannot listen at {}", socket.display()))?;
         let mut qemu = start_qemu(image, accel, &socket)?;
         let (sender, messages) = channel();
         let console = Arc::new(Mutex::new(Console::default()));
         let output = qemu.stdout.take().context("QEMU has no console")?;
-        watch_console(BufReader::new(output), &options.console_log, Arc::clone(&console), sender.clone())?;
+        watch_console(
+            BufReader::new(output),
+            &options.console_log,
+            Arc::clone(&console),
+            sender.clone(),
+        )?;
         let channel = accept(&listener, &mut qemu, &console)?;
         let _ = std::fs::remove_file(&socket);
         watch_channel(BufReader::new(channel.try_clone()?), sender);
-        let vm = Vm { qemu, channel, messages, console, console_log: options.console_log.clone(), boots_lost: 0 };
+        let vm = Vm {
+            qemu,
+            channel,
+            messages,
+            console,
+            console_log: options.console_log.clone(),
+            boots_lost: 0,
+        };
         vm.await_ready(limit)?;
         Ok(vm)
     }
@@ -114,14 +132,20 @@ impl Vm {
     fn await_ready(&self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
-            match self.messages.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .messages
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(Message::FromGuest(FromGuest::Ready)) => return Ok(()),
                 Ok(Message::Report(_) | Message::FromGuest(_)) => {}
                 Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     bail!(self.failure("the guest died while it booted"))
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!(self.failure(&format!("the guest did not boot within {} s", limit.as_secs())))
+                    bail!(self.failure(&format!(
+                        "the guest did not boot within {} s",
+                        limit.as_secs()
+                    )))
                 }
             }
         }
@@ -132,24 +156,36 @@ impl Vm {
     /// `Ok` means that the job held. A machine that ends, or that says nothing
     /// for `silence`, or whose kernel reports something, fails the job; after
     /// an error [`Vm::usable`] tells whether the machine can take another one.
-    pub fn run(&mut self, job: &Job, silence: Duration, mut hear: impl FnMut(&FromGuest)) -> Result<Vec<String>> {
+    pub fn run(
+        &mut self,
+        job: &Job,
+        silence: Duration,
+        mut hear: impl FnMut(&FromGuest),
+    ) -> Result<Vec<String>> {
         self.send(&ToGuest::Run(job.clone()))?;
         let mut report = None;
         loop {
             match self.messages.recv_timeout(silence) {
                 Ok(Message::FromGuest(FromGuest::Done { error, kernel_log })) => {
-                    let reported = report.or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned());
+                    let reported =
+                        report.or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned());
                     return match (error, reported) {
                         (None, None) => Ok(kernel_log),
                         (error, Some(line)) => {
-                            let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
-                            Err(Failure::new(format!("the kernel reported: {line}{error}"), "its log is above")
-                                .detail(last(&kernel_log))
-                                .log(&self.console_log)
-                                .into())
+                            let error =
+                                error.map(|error| format!(" ({error})")).unwrap_or_default();
+                            Err(Failure::new(
+                                format!("the kernel reported: {line}{error}"),
+                                "its log is above",
+                            )
+                            .detail(last(&kernel_log))
+                            .log(&self.console_log)
+                            .into())
                         }
                         (Some(error), None) => {
-                            Err(Failure::new(error, "the kernel's log of it is above").detail(last(&kernel_log)).into())
+                            Err(Failure::new(error, "the kernel's log of it is above")
+                                .detail(last(&kernel_log))
+                                .into())
                         }
                     };
                 }
@@ -162,7 +198,10 @@ impl Vm {
                     }))
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!(self.failure(&format!("the guest hangs: not a word for {} s", silence.as_secs())))
+                    bail!(self.failure(&format!(
+                        "the guest hangs: not a word for {} s",
+                        silence.as_secs()
+                    )))
                 }
             }
         }
@@ -171,7 +210,9 @@ impl Vm {
     fn send(&mut self, message: &ToGuest) -> Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        self.channel.write_all(&line).map_err(|_| self.failure("the guest is gone").into())
+        self.channel
+            .write_all(&line)
+            .map_err(|_| self.failure("the guest is gone").into())
     }
 
     /// Switches the machine off; one that does not go by itself is ended.
@@ -189,14 +230,19 @@ impl Vm {
         // The last lines may still be on their way.
         thread::sleep(Duration::from_millis(200));
         let console = self.console.lock().unwrap();
-        Failure::new(what, format!("the last {CONSOLE_LINES} console lines are above"))
-            .detail(console.0.iter().cloned())
-            .log(&self.console_log)
+        Failure::new(
+            what,
+            format!("the last {CONSOLE_LINES} console lines are above"),
+        )
+        .detail(console.0.iter().cloned())
+        .log(&self.console_log)
     }
 }
 
 fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
-    lines[lines.len().saturating_sub(CONSOLE_LINES)..].iter().cloned()
+    lines[lines.len().saturating_sub(CONSOLE_LINES)..]
+        .iter()
+        .cloned()
 }
 
 fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
@@ -205,19 +251,45 @@ fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
         Accel::Tcg => command.args(["-accel", "tcg,thread=multi"]),
         Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
     };
-    command.args(["-smp", "2", "-m", "1024", "-display", "none", "-no-reboot", "-nodefaults"]);
-    command.arg("-kernel").arg(&image.vmlinuz).arg("-initrd").arg(&image.initrd);
+    command.args([
+        "-smp",
+        "2",
+        "-m",
+        "1024",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-nodefaults",
+    ]);
+    command
+        .arg("-kernel")
+        .arg(&image.vmlinuz)
+        .arg("-initrd")
+        .arg(&image.initrd);
     command
 }
 
 fn start_qemu(image: &Image, accel: Accel, socket: &Path) -> Result<Guarded> {
     let mut command = qemu_command(image, accel);
-    command.args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]);
-    command.arg("-chardev").arg(format!("socket,id=lab,path={}", socket.display()));
+    command.args([
+        "-chardev",
+        "stdio,id=console,signal=off",
+        "-serial",
+        "chardev:console",
+    ]);
+    command
+        .arg("-chardev")
+        .arg(format!("socket,id=lab,path={}", socket.display()));
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
-    command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args([
+        "-append",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M",
+    ]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     children::spawn(&mut command)
 }
 
@@ -233,7 +305,11 @@ pub fn shell(image: &Image, accel: Accel) -> Result<()> {
 }
 
 /// QEMU connects at once, or ends with a message on its standard error.
-fn accept(listener: &UnixListener, qemu: &mut Guarded, console: &Mutex<Console>) -> Result<UnixStream> {
+fn accept(
+    listener: &UnixListener,
+    qemu: &mut Guarded,
+    console: &Mutex<Console>,
+) -> Result<UnixStream> {
     listener.set_nonblocking(true)?;
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

@@ -61,19 +61,51 @@ impl Pvc {
     /// PDUs of up to `max_sdu` bytes at unspecified bit rate.
     pub fn open(interface: i16, vpi: i16, vci: i32, max_sdu: i32) -> io::Result<Self> {
         // SAFETY: no pointers are passed.
-        let fd = check(unsafe { libc::socket(libc::AF_ATMPVC, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, ATM_AAL5) })?;
+        let fd = check(unsafe {
+            libc::socket(
+                libc::AF_ATMPVC,
+                libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+                ATM_AAL5,
+            )
+        })?;
         // SAFETY: `fd` has just been opened and belongs to nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let parameters = TrafficParameters { class: ATM_UBR, max_sdu, ..Default::default() };
-        let qos = Qos { transmit: parameters, receive: parameters, aal: ATM_AAL5 as u8 };
+        let parameters = TrafficParameters {
+            class: ATM_UBR,
+            max_sdu,
+            ..Default::default()
+        };
+        let qos = Qos {
+            transmit: parameters,
+            receive: parameters,
+            aal: ATM_AAL5 as u8,
+        };
         // SAFETY: the pointer and the length describe `qos`, which the kernel only reads.
         check(unsafe {
-            libc::setsockopt(fd, SOL_ATM, SO_ATMQOS, (&raw const qos).cast(), size_of::<Qos>() as libc::socklen_t)
+            libc::setsockopt(
+                fd,
+                SOL_ATM,
+                SO_ATMQOS,
+                (&raw const qos).cast(),
+                size_of::<Qos>() as libc::socklen_t,
+            )
         })?;
-        let address = 
-            Address { family: libc::AF_ATMPVC as libc::sa_family_t, pvc: PvcAddress { interface, vpi, vci } };
+        let address = Address {
+            family: libc::AF_ATMPVC as libc::sa_family_t,
+            pvc: PvcAddress {
+                interface,
+                vpi,
+                vci,
+            },
+        };
         // SAFETY: the pointer and the length describe `address`, which the kernel only reads.
-        check(unsafe { libc::connect(fd, (&raw const address).cast(), size_of::<Address>() as libc::socklen_t) })?;
+        check(unsafe {
+            libc::connect(
+                fd,
+                (&raw const address).cast(),
+                size_of::<Address>() as libc::socklen_t,
+            )
+        })?;
         let pvc = Self(File::from(socket));
         pvc.limit_reads()?;
         Ok(pvc)
@@ -81,16 +113,36 @@ impl Pvc {
 
     /// A read that waits for 5 s fails: a lost PDU must not hang the lab.
     fn limit_reads(&self) -> io::Result<()> {
-        let limit = libc::timeval { tv_sec: 5, tv_usec: 0 };
-        let (fd, length) = (self.0.as_raw_fd(), size_of::<libc::timeval>() as libc::socklen_t);
+        let limit = libc::timeval {
+            tv_sec: 5,
+            tv_usec: 0,
+        };
+        let (fd, length) = (
+            self.0.as_raw_fd(),
+            size_of::<libc::timeval>() as libc::socklen_t,
+        );
         // SAFETY: the pointer and the length describe `limit`, which the kernel only reads.
-        check(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, (&raw const limit).cast(), length) })?;
+        check(unsafe {
+            libc::setsockopt(
+                fd,
+                libc::SOL_SOCKET,
+                libc::SO_RCVTIMEO,
+                (&raw const limit).cast(),
+                length,
+            )
+        })?;
         Ok(())
     }
 
     /// Sends one PDU; waits while the socket's buffer is full.
     pub fn send(&mut self, pdu: &[u8]) -> io::Result<()> {
-        self.0.write(pdu).and_then(|sent| if sent == pdu.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) })
+        self.0.write(pdu).and_then(|sent| {
+            if sent == pdu.len() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::WriteZero.into())
+            }
+        })
     }
 
     /// Receives one PDU into `buffer`; its length.
@@ -100,7 +152,11 @@ impl Pvc {
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! ours and once, on the same modems in the same machine, with the stock C ones.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::Host;
 use super::modules;
-use super::plugged::{self, AtmDevice, FIRMWARE_TOTAL, LIMIT, Plugged, driver_threads, followed, options};
+use super::plugged::{
+    self, AtmDevice, FIRMWARE_TOTAL, LIMIT, Plugged, driver_threads, followed, options,
+};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::scenarios::echo;
 use crate::protocol::{Driver, FromGuest, Measurement, Took};
@@ -47,7 +49,11 @@ impl Show<'_> {
     }
 
     fn measured(&self, what: &str, took: Took) {
-        self.host.say(&FromGuest::Measured(Measurement { what: what.to_owned(), driver: self.driver, took }));
+        self.host.say(&FromGuest::Measured(Measurement {
+            what: what.to_owned(),
+            driver: self.driver,
+            took,
+        }));
     }
 
     /// Two modems at once: threads, uploads, ATM devices, lines, packets.
@@ -60,20 +66,29 @@ impl Show<'_> {
         // The driver comes when the devices are there, as udev would have it.
         let started = Instant::now();
         modules::load(self.driver)?;
-        let devices = followed(self.host, &[("modem 1", &first), ("modem 2", &second)], || {
-            first.await_bytes(FIRMWARE_TOTAL / 4)?;
-            second.await_bytes(FIRMWARE_TOTAL / 4)?;
-            self.threads_at_work()?;
-            Ok::<_, anyhow::Error>([first.await_up()?, second.await_up()?])
-        })?;
-        self.measured("two modems, from insmod to line up", Took::Ms(started.elapsed().as_secs_f64() * 1000.0));
+        let devices = followed(
+            self.host,
+            &[("modem 1", &first), ("modem 2", &second)],
+            || {
+                first.await_bytes(FIRMWARE_TOTAL / 4)?;
+                second.await_bytes(FIRMWARE_TOTAL / 4)?;
+                self.threads_at_work()?;
+                Ok::<_, anyhow::Error>([first.await_up()?, second.await_up()?])
+            },
+        )?;
+        self.measured(
+            "two modems, from insmod to line up",
+            Took::Ms(started.elapsed().as_secs_f64() * 1000.0),
+        );
         first.await_no_init_thread()?;
         second.await_no_init_thread()?;
-        self.host.note("both threads that brought them up have ended by themselves");
+        self.host
+            .note("both threads that brought them up have ended by themselves");
         for device in &devices {
             self.device_up(device)?;
         }
-        let lines = fs::read_to_string("/proc/net/atm/devices").context("no /proc/net/atm/devices")?;
+        let lines =
+            fs::read_to_string("/proc/net/atm/devices").context("no /proc/net/atm/devices")?;
         for line in lines.lines() {
             self.host.note(format!("  {}", line.replace('\t', " ")));
         }
@@ -86,12 +101,22 @@ impl Show<'_> {
     /// The threads in the middle of both uploads, as `ps` shows them.
     fn threads_at_work(&self) -> Result<()> {
         let threads = driver_threads();
-        ensure!(threads.len() >= 2, "two uploads, but the threads are {threads:?}");
+        ensure!(
+            threads.len() >= 2,
+            "two uploads, but the threads are {threads:?}"
+        );
         let mut ps = Command::new("/bin/ps");
         ps.args(["-o", "pid,cls,rtprio,stat,comm", "-p"]);
-        ps.arg(threads.iter().map(|thread| thread.pid.to_string()).collect::<Vec<_>>().join(","));
+        ps.arg(
+            threads
+                .iter()
+                .map(|thread| thread.pid.to_string())
+                .collect::<Vec<_>>()
+                .join(","),
+        );
         let output = ps.output().context("cannot start ps")?;
-        self.host.note("both upload at once; ps shows their threads:");
+        self.host
+            .note("both upload at once; ps shows their threads:");
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             self.host.note(format!("  {line}"));
         }
@@ -99,10 +124,16 @@ impl Show<'_> {
     }
 
     fn device_up(&self, device: &AtmDevice) -> Result<()> {
-        let rate: u64 = device.attribute("link_rate").parse().context("no link rate")?;
+        let rate: u64 = device
+            .attribute("link_rate")
+            .parse()
+            .context("no link rate")?;
         ensure!(rate > 0, "{} has no rate", device.name);
         let (name, mac) = (&device.name, device.attribute("address"));
-        self.host.note(format!("ATM device {name}, MAC {mac}: line up, {} kbit/s down", rate / 1000));
+        self.host.note(format!(
+            "ATM device {name}, MAC {mac}: line up, {} kbit/s down",
+            rate / 1000
+        ));
         Ok(())
     }
 
@@ -110,7 +141,9 @@ impl Show<'_> {
     fn packets(&self, devices: &[AtmDevice; 2]) -> Result<()> {
         let started = Instant::now();
         let echoed = thread::scope(|scope| {
-            let threads = devices.each_ref().map(|device| scope.spawn(|| echo(device, 8, 35, 1500, PACKETS)));
+            let threads = devices
+                .each_ref()
+                .map(|device| scope.spawn(|| echo(device, 8, 35, 1500, PACKETS)));
             threads.map(|thread| thread.join().unwrap_or_else(|_| bail!("a thread panicked")))
         });
         let mut bytes = 0;
@@ -134,8 +167,14 @@ impl Show<'_> {
         self.removal_of(3, third, "unplug in mid-upload", Means::Unplug)?;
         // What blocks the C driver comes last: the hub thread is stuck then.
         let parts: [fn(&Self) -> Result<()>; 2] = match self.driver {
-            Driver::Ours => [Self::firmware_that_never_comes, Self::modules_go_in_mid_upload],
-            Driver::C => [Self::modules_go_in_mid_upload, Self::firmware_that_never_comes],
+            Driver::Ours => [
+                Self::firmware_that_never_comes,
+                Self::modules_go_in_mid_upload,
+            ],
+            Driver::C => [
+                Self::modules_go_in_mid_upload,
+                Self::firmware_that_never_comes,
+            ],
         };
         parts.iter().try_for_each(|part| part(self))?;
         modules::unload()
@@ -176,21 +215,32 @@ impl Show<'_> {
         self.measured(what, took);
         match (took, self.driver) {
             (Took::Ms(ms), _) => self.host.note(format!("{what}: done after {ms:.0} ms")),
-            (Took::MoreThanMs(_), Driver::Ours) => bail!("{what}: not done after {} s", limit.as_secs()),
+            (Took::MoreThanMs(_), Driver::Ours) => {
+                bail!("{what}: not done after {} s", limit.as_secs())
+            }
             (Took::MoreThanMs(_), Driver::C) => {
-                self.host.note(format!("{what}: gave up after {} s, the driver still waits", limit.as_secs()));
+                self.host.note(format!(
+                    "{what}: gave up after {} s, the driver still waits",
+                    limit.as_secs()
+                ));
                 release(&modem.folder())?;
             }
         }
         self.progress(number, &modem);
         drop(modem);
-        plugged::wait_until("the modem's ATM device is gone", || AtmDevice::all().len() <= 1)?;
-        if driver_threads().is_empty() && AtmDevice::all().is_empty() { nothing_is_left() } else { Ok(()) }
+        plugged::wait_until("the modem's ATM device is gone", || {
+            AtmDevice::all().len() <= 1
+        })?;
+        if driver_threads().is_empty() && AtmDevice::all().is_empty() {
+            nothing_is_left()
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// Lets a driver go that waits for firmware, so that the demonstration can end.
-fn release(folder: &PathBuf) -> Result<()> {
+fn release(folder: &Path) -> Result<()> {
     plugged::wait_until("the C driver has been let go", || {
         plugged::refuse_firmware();
         !folder.exists()
@@ -203,8 +253,18 @@ fn kexample(host: &Host) -> Result<()> {
     let read = || fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample");
     modules::insmod(Driver::Ours, "kexample", "")?;
     let threads = plugged::kernel_threads();
-    let thread = threads.iter().find(|thread| thread.name.starts_with("kexample")).context("kexample has no thread")?;
-    let ps = Command::new("/bin/ps").args(["-o", "pid,cls,rtprio,stat,comm", "-p", &thread.pid.to_string()]).output()?;
+    let thread = threads
+        .iter()
+        .find(|thread| thread.name.starts_with("kexample"))
+        .context("kexample has no thread")?;
+    let ps = Command::new("/bin/ps")
+        .args([
+            "-o",
+            "pid,cls,rtprio,stat,comm",
+            "-p",
+            &thread.pid.to_string(),
+        ])
+        .output()?;
     for line in String::from_utf8_lossy(&ps.stdout).lines() {
         host.note(format!("  {line}"));
     }

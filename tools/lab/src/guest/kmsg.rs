@@ -14,9 +14,20 @@ pub struct Kmsg {
 impl Kmsg {
     /// The log from this moment on.
     pub fn from_now() -> Self {
-        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").ok();
-        let file = file.and_then(|mut file| file.seek(SeekFrom::End(0)).is_ok().then_some(Mutex::new(file)));
-        Self { file, lines: Mutex::default() }
+        let file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")
+            .ok();
+        let file = file.and_then(|mut file| {
+            file.seek(SeekFrom::End(0))
+                .is_ok()
+                .then_some(Mutex::new(file))
+        });
+        Self {
+            file,
+            lines: Mutex::default(),
+        }
     }
 
     /// Every line so far, without level and number but with its time.
@@ -50,7 +61,11 @@ fn parse(record: &str) -> Option<String> {
     let (head, text) = record.split_once(';')?;
     let micros: u64 = head.split(',').nth(2)?.parse().ok()?;
     let text = text.lines().next().unwrap_or_default();
-    Some(format!("[{:5}.{:06}] {text}", micros / 1_000_000, micros % 1_000_000))
+    Some(format!(
+        "[{:5}.{:06}] {text}",
+        micros / 1_000_000,
+        micros % 1_000_000
+    ))
 }
 
 #[cfg(test)]
@@ -60,7 +75,10 @@ mod tests {
     #[test]
     fn a_record_becomes_a_line() {
         let record = "6,339,5140900,-;NET: Registered PF_ATMPVC\n SUBSYSTEM=usb\n";
-        assert_eq!(parse(record).unwrap(), "[    5.140900] NET: Registered PF_ATMPVC");
+        assert_eq!(
+            parse(record).unwrap(),
+            "[    5.140900] NET: Registered PF_ATMPVC"
+        );
         assert_eq!(parse("garbage"), None);
     }
 }

@@ -12,8 +12,12 @@ use super::modules;
 use crate::protocol::Breakage;
 
 /// The kernel's own file systems, and where they belong.
-const MOUNTS: [(&str, &str); 4] =
-    [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("debugfs", "/sys/kernel/debug")];
+const MOUNTS: [(&str, &str); 4] = [
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("devtmpfs", "/dev"),
+    ("debugfs", "/sys/kernel/debug"),
+];
 
 /// The stock modules that every job needs.
 const BASE: [&str; 2] = ["vhci-hcd", "atm"];
@@ -21,8 +25,14 @@ const BASE: [&str; 2] = ["vhci-hcd", "atm"];
 /// Mounts what a Linux system has, and loads the stock modules.
 pub fn set_up() -> Result<()> {
     for (kind, place) in MOUNTS {
-        mount(Some(kind), place, Some(kind), MsFlags::empty(), None::<&str>)
-            .with_context(|| format!("cannot mount {place}"))?;
+        mount(
+            Some(kind),
+            place,
+            Some(kind),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .with_context(|| format!("cannot mount {place}"))?;
     }
     // The kernel drops what programs write to /dev/kmsg too fast; nothing is to be lost.
     fs::write("/proc/sys/kernel/printk_devkmsg", "on\n")?;
@@ -34,7 +44,8 @@ pub fn set_up() -> Result<()> {
 
 /// Whether the guest was booted for a person.
 pub fn wants_shell() -> bool {
-    fs::read_to_string("/proc/cmdline").is_ok_and(|line| line.split_whitespace().any(|word| word == "lab.shell"))
+    fs::read_to_string("/proc/cmdline")
+        .is_ok_and(|line| line.split_whitespace().any(|word| word == "lab.shell"))
 }
 
 /// A shell on the console, until it ends.
@@ -45,7 +56,9 @@ pub fn shell() {
          \x20 modprobe kexample      then: cat /dev/kexample\n\
          \x20 lab modem &            plug an emulated modem; end the command to pull it (lab modem --help)\n\
          \x20 ps -eo pid,cls,rtprio,comm · cat /proc/net/atm/devices · dmesg · exit\n",
-        fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim()
+        fs::read_to_string("/proc/sys/kernel/osrelease")
+            .unwrap_or_default()
+            .trim()
     );
     let _ = Command::new("/bin/setsid")
         .args(["-c", "/bin/sh", "-l"])

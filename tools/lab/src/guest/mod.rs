@@ -56,7 +56,11 @@ pub fn init() -> ! {
 }
 
 fn serve() -> Result<()> {
-    let line = File::options().read(true).write(true).open("/dev/ttyS1").context("no second serial line")?;
+    let line = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/ttyS1")
+        .context("no second serial line")?;
     let mut settings = tcgetattr(&line)?;
     cfmakeraw(&mut settings);
     tcsetattr(&line, SetArg::TCSANOW, &settings)?;
@@ -81,8 +85,15 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         Job::Demonstration => demonstration::run(host),
         Job::Scenario(name) => scenarios::run(name, host),
         Job::Break(breakage) => machine::break_down(*breakage),
-        Job::Removal { driver, phase, means } => removal::measure(*driver, phase, means, host),
+        Job::Removal {
+            driver,
+            phase,
+            means,
+        } => removal::measure(*driver, phase, means, host),
         Job::KernelTest { index, name } => modules::kernel_test(*index, name),
     };
-    FromGuest::Done { error: result.err().map(|error| format!("{error:#}")), kernel_log: kernel.lines() }
+    FromGuest::Done {
+        error: result.err().map(|error| format!("{error:#}")),
+        kernel_log: kernel.lines(),
+    }
 }

@@ -14,8 +14,15 @@ use crate::protocol::Driver;
 
 /// Loads a stock module and what it needs, by modprobe.
 pub fn modprobe(module: &str) -> Result<()> {
-    let output = Command::new("/bin/modprobe").arg(module).output().context("cannot start modprobe")?;
-    ensure!(output.status.success(), "modprobe {module}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    let output = Command::new("/bin/modprobe")
+        .arg(module)
+        .output()
+        .context("cannot start modprobe")?;
+    ensure!(
+        output.status.success(),
+        "modprobe {module}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }
 
@@ -26,7 +33,10 @@ fn file(driver: Driver, module: &str) -> PathBuf {
         Driver::Ours => "updates",
         Driver::C => "kernel/drivers/usb/atm",
     };
-    PathBuf::from(format!("/lib/modules/{}/{folder}/{module}.ko", release.trim()))
+    PathBuf::from(format!(
+        "/lib/modules/{}/{folder}/{module}.ko",
+        release.trim()
+    ))
 }
 
 /// Loads exactly the file of `module` that `driver` means, as insmod does.
@@ -71,17 +81,29 @@ pub fn kernel_test(index: usize, name: &str) -> Result<()> {
     let log = Kmsg::from_now();
     let path = file(Driver::Ours, "kthread_test");
     let module = File::open(&path).with_context(|| format!("no module {}", path.display()))?;
-    let loaded = finit_module(&module, &CString::new(format!("case={index}"))?, ModuleInitFlags::empty());
+    let loaded = finit_module(
+        &module,
+        &CString::new(format!("case={index}"))?,
+        ModuleInitFlags::empty(),
+    );
     if loaded.is_ok() {
         rmmod("kthread_test").context("the test's module does not go")?;
     }
     let lines = log.lines();
-    if let Some(line) = lines.iter().find(|line| line.contains(&format!("not ok {name}"))) {
+    if let Some(line) = lines
+        .iter()
+        .find(|line| line.contains(&format!("not ok {name}")))
+    {
         bail!("{}", line.split("not ok ").nth(1).unwrap_or(line));
     }
     match loaded {
         Ok(()) => {
-            ensure!(lines.iter().any(|line| line.contains(&format!(": ok {name}"))), "the module did not run {name}");
+            ensure!(
+                lines
+                    .iter()
+                    .any(|line| line.contains(&format!(": ok {name}"))),
+                "the module did not run {name}"
+            );
             Ok(())
         }
         Err(Errno::ENOENT) => bail!("the module knows no test {index}, or lacks a symbol"),

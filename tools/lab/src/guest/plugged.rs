@@ -23,7 +23,10 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 const STAGES: [usize; 2] = [935, 775_545];
 
 /// The firmware files that the driver finds when all is well.
-const FILES: [&str; 2] = ["/lib/firmware/speedtch-1.bin", "/lib/firmware/speedtch-2.bin"];
+const FILES: [&str; 2] = [
+    "/lib/firmware/speedtch-1.bin",
+    "/lib/firmware/speedtch-2.bin",
+];
 
 /// Firmware in all, in bytes.
 pub const FIRMWARE_TOTAL: usize = STAGES[0] + STAGES[1];
@@ -77,8 +80,13 @@ pub fn refuse_firmware() {
 }
 
 fn awaited_firmware() -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir("/sys/class/firmware").into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(|path| path.join("loading").exists())
+    let entries = fs::read_dir("/sys/class/firmware")
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join("loading").exists())
 }
 
 /// What most jobs plug: a modem on a full-speed bus of its own that wants the
@@ -129,22 +137,40 @@ impl Plugged {
 
     /// Waits until the kernel has found the device and selected its configuration.
     pub fn await_configured(&self) -> Result<()> {
-        self.await_event("be configured", |what| matches!(what, What::Configured { .. })).map(drop)
+        self.await_event("be configured", |what| {
+            matches!(what, What::Configured { .. })
+        })
+        .map(drop)
     }
 
     /// Waits until so much firmware has come.
     pub fn await_bytes(&self, bytes: usize) -> Result<()> {
-        let reached = self.modem.wait_until(LIMIT, |view| (view.progress.total() >= bytes).then_some(()));
-        reached.with_context(|| format!("the upload did not reach {bytes} bytes within {} s", LIMIT.as_secs()))
+        let reached = self
+            .modem
+            .wait_until(LIMIT, |view| (view.progress.total() >= bytes).then_some(()));
+        reached.with_context(|| {
+            format!(
+                "the upload did not reach {bytes} bytes within {} s",
+                LIMIT.as_secs()
+            )
+        })
     }
 
     /// Waits until the modem can be used: its firmware was right, the line is
     /// up, and the driver knows that it is. Returns the ATM device.
     pub fn await_up(&self) -> Result<AtmDevice> {
-        self.await_event("bring its line up", |what| matches!(what, What::LineUp { .. }))?;
+        self.await_event("bring its line up", |what| {
+            matches!(what, What::LineUp { .. })
+        })?;
         for event in self.modem.events() {
-            if let What::StageDone { stage, bytes, good, .. } = event.what {
-                ensure!(good, "the firmware of {stage:?} arrived wrong ({bytes} bytes)");
+            if let What::StageDone {
+                stage, bytes, good, ..
+            } = event.what
+            {
+                ensure!(
+                    good,
+                    "the firmware of {stage:?} arrived wrong ({bytes} bytes)"
+                );
             }
         }
         let mut found = None;
@@ -176,7 +202,10 @@ impl Plugged {
             What::LineUp { .. } => Some("line up"),
             What::Training => Some("line synchronising"),
             What::Booted => Some("firmware running"),
-            What::StageDone { stage: modem::Stage::Two, .. } => Some("starting its firmware"),
+            What::StageDone {
+                stage: modem::Stage::Two,
+                ..
+            } => Some("starting its firmware"),
             What::StageStarted { .. } => Some("taking firmware"),
             What::Configured { .. } => Some("configured"),
             _ => None,
@@ -196,7 +225,10 @@ pub struct Thread {
 
 /// The kernel threads of the modem drivers, ours or the stock ones.
 pub fn driver_threads() -> Vec<Thread> {
-    kernel_threads().into_iter().filter(|thread| thread.name.starts_with("speedtch")).collect()
+    kernel_threads()
+        .into_iter()
+        .filter(|thread| thread.name.starts_with("speedtch"))
+        .collect()
 }
 
 /// All kernel threads.
@@ -206,7 +238,10 @@ pub fn kernel_threads() -> Vec<Thread> {
     pids.filter_map(|pid| {
         // Only a kernel thread has an empty command line (zombies do not stay here).
         let is_kernel = fs::read(format!("/proc/{pid}/cmdline")).ok()?.is_empty();
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?.trim().to_owned();
+        let name = fs::read_to_string(format!("/proc/{pid}/comm"))
+            .ok()?
+            .trim()
+            .to_owned();
         is_kernel.then_some(Thread { pid, name })
     })
     .collect()
@@ -242,7 +277,10 @@ impl AtmDevice {
         names
             .filter_map(|name| {
                 let number = fs::read_to_string(format!("{}/{name}/atmindex", Self::CLASS)).ok()?;
-                Some(Self { number: number.trim().parse().ok()?, name })
+                Some(Self {
+                    number: number.trim().parse().ok()?,
+                    name,
+                })
             })
             .collect()
     }
@@ -263,7 +301,11 @@ impl AtmDevice {
 pub fn wait_until(what: &str, mut held: impl FnMut() -> bool) -> Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !held() {
-        ensure!(Instant::now() < deadline, "waited {} s in vain until {what}", LIMIT.as_secs());
+        ensure!(
+            Instant::now() < deadline,
+            "waited {} s in vain until {what}",
+            LIMIT.as_secs()
+        );
         thread::sleep(Duration::from_millis(2));
     }
     Ok(())
@@ -316,8 +358,15 @@ pub struct Arguments {
 /// Plugs a modem and prints what happens to it, until it is gone or this
 /// program is ended.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    ensure!(Path::new("/sys/devices/platform/vhci_hcd.0").exists(), "there is no vhci_hcd here: use it in ./lab shell");
-    if arguments.no_firmware { withhold_firmware()? } else { install_firmware()? }
+    ensure!(
+        Path::new("/sys/devices/platform/vhci_hcd.0").exists(),
+        "there is no vhci_hcd here: use it in ./lab shell"
+    );
+    if arguments.no_firmware {
+        withhold_firmware()?
+    } else {
+        install_firmware()?
+    }
     let mut options = options(arguments.number);
     if arguments.unlimited {
         options = options.bus(Bus::unlimited());
@@ -328,9 +377,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let modem = Modem::plug(options)?;
     let mut shown = 0;
     loop {
-        let next = modem.wait_until(Duration::from_secs(3600), |view| view.events.get(shown).cloned());
+        let next = modem.wait_until(Duration::from_secs(3600), |view| {
+            view.events.get(shown).cloned()
+        });
         let Some(event) = next else { continue };
-        println!("modem {}: {:9.3} s {:?}", arguments.number, event.at.as_secs_f64(), event.what);
+        println!(
+            "modem {}: {:9.3} s {:?}",
+            arguments.number,
+            event.at.as_secs_f64(),
+            event.what
+        );
         shown += 1;
         if matches!(event.what, What::Unplugged { .. }) {
             return Ok(());

@@ -102,13 +102,26 @@ impl Phase {
         }
         let modem = Plugged::new(self.options(number))?;
         match self {
-            Self::FirmwareWait => wait_until("the driver waits for its firmware", plugged::firmware_is_awaited)?,
+            Self::FirmwareWait => wait_until(
+                "the driver waits for its firmware",
+                plugged::firmware_is_awaited,
+            )?,
             Self::Upload => modem.await_bytes(FIRMWARE_TOTAL / 3)?,
             Self::UploadStuck | Self::BlockRead | Self::StartUp => {
-                modem.await_event("get stuck", |what| matches!(what, What::Stuck { .. })).map(drop)?;
+                modem
+                    .await_event("get stuck", |what| matches!(what, What::Stuck { .. }))
+                    .map(drop)?;
             }
             Self::Boot => {
-                let second_is_done = |what: &What| matches!(what, What::StageDone { stage: Stage::Two, .. });
+                let second_is_done = |what: &What| {
+                    matches!(
+                        what,
+                        What::StageDone {
+                            stage: Stage::Two,
+                            ..
+                        }
+                    )
+                };
                 modem.await_event("take all of its firmware", second_is_done)?;
                 modem.await_event("be read", |what| matches!(what, What::BlockRead))?;
             }
@@ -126,7 +139,9 @@ impl Plugged {
     pub fn await_no_init_thread(&self) -> Result<()> {
         let init = format!("speedtch/{}", self.device());
         wait_until("the modem's first thread has ended", || {
-            self.threads().iter().all(|thread| thread.name != init && thread.name != "speedtch")
+            self.threads()
+                .iter()
+                .all(|thread| thread.name != init && thread.name != "speedtch")
         })
     }
 }
@@ -166,12 +181,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Takes a modem away once, and tells the host how long it took.
 pub fn measure(driver: Driver, phase: &str, means: &str, host: &Host) -> Result<()> {
-    let phase = Phase::ALL.into_iter().find(|known| known.name() == phase).context("no such phase")?;
-    let means = Means::ALL.into_iter().find(|known| known.name() == means).context("no such means")?;
+    let phase = Phase::ALL
+        .into_iter()
+        .find(|known| known.name() == phase)
+        .context("no such phase")?;
+    let means = Means::ALL
+        .into_iter()
+        .find(|known| known.name() == means)
+        .context("no such means")?;
     modules::load(driver)?;
     let modem = phase.reach(1)?;
     let took = remove(&modem, means, PATIENCE)?;
-    host.say(&FromGuest::Measured(Measurement { what: format!("{}, {}", phase.name(), means.name()), driver, took }));
+    host.say(&FromGuest::Measured(Measurement {
+        what: format!("{}, {}", phase.name(), means.name()),
+        driver,
+        took,
+    }));
     if let Took::Ms(_) = took {
         drop(modem);
         wait_until("nothing is left", || nothing_is_left().is_ok())?;
@@ -187,6 +212,9 @@ pub fn nothing_is_left() -> Result<()> {
     ensure!(threads.is_empty(), "threads are left: {threads:?}");
     let devices = plugged::AtmDevice::all();
     ensure!(devices.is_empty(), "ATM devices are left: {devices:?}");
-    ensure!(!plugged::firmware_is_awaited(), "a request for firmware is left");
+    ensure!(
+        !plugged::firmware_is_awaited(),
+        "a request for firmware is left"
+    );
     Ok(())
 }

@@ -28,13 +28,22 @@ const ALONE: [(&str, Scenario); 13] = [
     ("modules_load_alone", |_| modules_load_alone()),
     ("modem_comes_up", |_| comes_up(Driver::Ours)),
     ("c_driver_comes_up", |_| comes_up(Driver::C)),
-    ("alive_modem_needs_no_firmware", |_| alive_modem_needs_no_firmware()),
-    ("two_modems_upload_in_parallel", two_modems_upload_in_parallel),
+    ("alive_modem_needs_no_firmware", |_| {
+        alive_modem_needs_no_firmware()
+    }),
+    (
+        "two_modems_upload_in_parallel",
+        two_modems_upload_in_parallel,
+    ),
     ("line_state_is_followed", |_| line_state_is_followed()),
     ("aal5_there_and_back", |_| aal5_there_and_back(Driver::Ours)),
-    ("c_driver_aal5_there_and_back", |_| aal5_there_and_back(Driver::C)),
+    ("c_driver_aal5_there_and_back", |_| {
+        aal5_there_and_back(Driver::C)
+    }),
     ("several_vccs_at_once", |_| several_vccs_at_once()),
-    ("unplug_with_open_vcc_and_traffic", |_| unplug_with_open_vcc_and_traffic()),
+    ("unplug_with_open_vcc_and_traffic", |_| {
+        unplug_with_open_vcc_and_traffic()
+    }),
     ("unplug_at_fifty_bytes", unplug_at_fifty_bytes),
     ("missing_firmware_is_said", |_| missing_firmware_is_said()),
     ("kexample_ticks_and_goes", |_| kexample_ticks_and_goes()),
@@ -43,9 +52,11 @@ const ALONE: [(&str, Scenario); 13] = [
 /// The names of all scenarios.
 pub fn names() -> Vec<String> {
     let alone = ALONE.iter().map(|(name, _)| (*name).to_owned());
-    let stops = Phase::ALL
-        .iter()
-        .flat_map(|phase| Means::ALL.iter().map(move |means| stop_name(*phase, *means)));
+    let stops = Phase::ALL.iter().flat_map(|phase| {
+        Means::ALL
+            .iter()
+            .map(move |means| stop_name(*phase, *means))
+    });
     alone.chain(stops).collect()
 }
 
@@ -105,12 +116,27 @@ fn comes_up(driver: Driver) -> Result<()> {
     let modem = Plugged::new(options(7))?;
     let atm = modem.await_up()?;
     modem.await_no_init_thread()?;
-    ensure!(atm.attribute("type") == "speedtch", "the ATM device's type is {:?}", atm.attribute("type"));
-    ensure!(atm.attribute("address") == "00:90:d0:00:00:07", "its MAC is {:?}", atm.attribute("address"));
+    ensure!(
+        atm.attribute("type") == "speedtch",
+        "the ATM device's type is {:?}",
+        atm.attribute("type")
+    );
+    ensure!(
+        atm.attribute("address") == "00:90:d0:00:00:07",
+        "its MAC is {:?}",
+        atm.attribute("address")
+    );
     // 8,128 kbit/s, rounded down to whole cells of 424 bits.
-    ensure!(atm.attribute("link_rate") == "8127656", "its rate is {:?}", atm.attribute("link_rate"));
+    ensure!(
+        atm.attribute("link_rate") == "8127656",
+        "its rate is {:?}",
+        atm.attribute("link_rate")
+    );
     let devices = fs::read_to_string("/proc/net/atm/devices")?;
-    ensure!(devices.contains("speedtch"), "/proc/net/atm/devices says {devices:?}");
+    ensure!(
+        devices.contains("speedtch"),
+        "/proc/net/atm/devices says {devices:?}"
+    );
     drop(modem);
     plugged::wait_until("the ATM device is gone", || AtmDevice::all().is_empty())
 }
@@ -142,17 +168,37 @@ fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
         for modem in &modems {
             modem.await_bytes(FIRMWARE_TOTAL / 4)?;
         }
-        let during: BTreeSet<_> = modems.iter().flat_map(Plugged::threads).map(|thread| thread.name).collect();
-        ensure!(during.len() == 2, "the threads during the upload are {during:?}");
+        let during: BTreeSet<_> = modems
+            .iter()
+            .flat_map(Plugged::threads)
+            .map(|thread| thread.name)
+            .collect();
+        ensure!(
+            during.len() == 2,
+            "the threads during the upload are {during:?}"
+        );
         for modem in &modems {
             modem.await_up()?;
             modem.await_no_init_thread()?;
         }
-        let began = |modem: &Plugged| modem.await_event("begin", |what| matches!(what, What::StageStarted { .. }));
-        let ended = |modem: &Plugged| {
-            modem.await_event("end", |what| matches!(what, What::StageDone { stage: Stage::Two, .. }))
+        let began = |modem: &Plugged| {
+            modem.await_event("begin", |what| matches!(what, What::StageStarted { .. }))
         };
-        ensure!(began(second)? < ended(first)? && began(first)? < ended(second)?, "one modem waited for the other");
+        let ended = |modem: &Plugged| {
+            modem.await_event("end", |what| {
+                matches!(
+                    what,
+                    What::StageDone {
+                        stage: Stage::Two,
+                        ..
+                    }
+                )
+            })
+        };
+        ensure!(
+            began(second)? < ended(first)? && began(first)? < ended(second)?,
+            "one modem waited for the other"
+        );
         Ok(())
     })
 }
@@ -175,7 +221,9 @@ fn aal5_there_and_back(driver: Driver) -> Result<()> {
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
     // One cell with room to spare, just full, just too full for its trailer, …
-    let lengths = [1, 39, 40, 41, 47, 48, 49, 88, 89, 576, 1500, 1501, 9180, 65535];
+    let lengths = [
+        1, 39, 40, 41, 47, 48, 49, 88, 89, 576, 1500, 1501, 9180, 65535,
+    ];
     for length in lengths {
         echo(&atm, 8, 35, length, 3).with_context(|| format!("packets of {length} bytes"))?;
     }
@@ -191,7 +239,9 @@ fn several_vccs_at_once() -> Result<()> {
     thread::scope(|scope| {
         let atm = &atm;
         let echoes = [(0, 32), (8, 35), (8, 48), (255, 65535)].map(|(vpi, vci)| {
-            scope.spawn(move || echo(atm, vpi, vci, 1500, 50).with_context(|| format!("VCC {vpi}.{vci}")))
+            scope.spawn(move || {
+                echo(atm, vpi, vci, 1500, 50).with_context(|| format!("VCC {vpi}.{vci}"))
+            })
         });
         for echo in echoes {
             echo.join().unwrap_or_else(|_| bail!("a thread panicked"))?;
@@ -202,13 +252,21 @@ fn several_vccs_at_once() -> Result<()> {
 
 /// Sends packets and compares what comes back byte for byte; returns how many bytes did.
 pub fn echo(atm: &AtmDevice, vpi: i16, vci: i32, length: usize, count: usize) -> Result<usize> {
-    let mut pvc = Pvc::open(atm.number, vpi, vci, 65535).with_context(|| format!("cannot open VCC {vpi}.{vci}"))?;
+    let mut pvc = Pvc::open(atm.number, vpi, vci, 65535)
+        .with_context(|| format!("cannot open VCC {vpi}.{vci}"))?;
     let mut received = vec![0; 65535];
     for number in 0..count {
-        let sent: Vec<u8> = (0..length).map(|i| (i.wrapping_mul(31) ^ number ^ vci as usize) as u8).collect();
+        let sent: Vec<u8> = (0..length)
+            .map(|i| (i.wrapping_mul(31) ^ number ^ vci as usize) as u8)
+            .collect();
         pvc.send(&sent).context("cannot send")?;
-        let got = pvc.receive(&mut received).with_context(|| format!("packet {number} did not come back"))?;
-        ensure!(received[..got] == sent[..], "packet {number} came back different ({got} bytes)");
+        let got = pvc
+            .receive(&mut received)
+            .with_context(|| format!("packet {number} did not come back"))?;
+        ensure!(
+            received[..got] == sent[..],
+            "packet {number} came back different ({got} bytes)"
+        );
     }
     Ok(count * length)
 }
@@ -229,12 +287,16 @@ fn unplug_with_open_vcc_and_traffic() -> Result<()> {
         }
         unreachable!()
     });
-    let busy = modem.modem().wait_until(LIMIT, |view| (view.counters.cells_in > 1000).then_some(()));
+    let busy = modem
+        .modem()
+        .wait_until(LIMIT, |view| (view.counters.cells_in > 1000).then_some(()));
     busy.context("no traffic flows")?;
     if let Took::MoreThanMs(limit) = remove(&modem, Means::Unplug, LIMIT)? {
         bail!("not gone after {limit} ms");
     }
-    sender.join().map_err(|_| anyhow::anyhow!("the sender panicked"))?;
+    sender
+        .join()
+        .map_err(|_| anyhow::anyhow!("the sender panicked"))?;
     plugged::wait_until("the ATM device is gone", || AtmDevice::all().is_empty())?;
     nothing_is_left()
 }
@@ -249,8 +311,13 @@ fn unplug_at_fifty_bytes(host: &Host) -> Result<()> {
         modules::load(Driver::Ours)?;
         let modem = Plugged::new(options(1).fault(Fault::UnplugAt(bytes)))?;
         let place = || format!("pulled after {bytes} bytes");
-        modem.await_event("be unplugged", |what| matches!(what, What::Unplugged { .. })).with_context(place)?;
-        plugged::wait_until("the device is gone", || !modem.folder().exists()).with_context(place)?;
+        modem
+            .await_event("be unplugged", |what| {
+                matches!(what, What::Unplugged { .. })
+            })
+            .with_context(place)?;
+        plugged::wait_until("the device is gone", || !modem.folder().exists())
+            .with_context(place)?;
         nothing_is_left().with_context(place)?;
         modules::unload().with_context(place)?;
         host.note(format!("{}, nothing left", place()));
@@ -266,10 +333,15 @@ fn missing_firmware_is_said() -> Result<()> {
     plugged::install_firmware()?;
     fs::remove_file("/lib/firmware/speedtch-2.bin")?;
     let modem = Plugged::new(options(1))?;
-    plugged::wait_until("the log names the missing file", || log.has("speedtch-2.bin"))?;
+    plugged::wait_until("the log names the missing file", || {
+        log.has("speedtch-2.bin")
+    })?;
     modem.await_no_thread()?;
     ensure!(modem.folder().exists(), "the device is gone");
-    ensure!(AtmDevice::all().is_empty(), "a modem without firmware has an ATM device");
+    ensure!(
+        AtmDevice::all().is_empty(),
+        "a modem without firmware has an ATM device"
+    );
     if let Took::MoreThanMs(limit) = remove(&modem, Means::Unbind, LIMIT)? {
         bail!("not unbound after {limit} ms");
     }
@@ -280,24 +352,47 @@ fn missing_firmware_is_said() -> Result<()> {
 fn kexample_ticks_and_goes() -> Result<()> {
     let ticks = || -> Result<u64> {
         let line = fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample")?;
-        let ticks = line.split_whitespace().skip_while(|word| *word != "ticks").nth(1);
-        ticks.and_then(|ticks| ticks.parse().ok()).with_context(|| format!("no ticks in {line:?}"))
+        let ticks = line
+            .split_whitespace()
+            .skip_while(|word| *word != "ticks")
+            .nth(1);
+        ticks
+            .and_then(|ticks| ticks.parse().ok())
+            .with_context(|| format!("no ticks in {line:?}"))
     };
     modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
     let first = ticks()?;
-    plugged::wait_until("it has ticked on", || ticks().is_ok_and(|now| now > first + 20))?;
+    plugged::wait_until("it has ticked on", || {
+        ticks().is_ok_and(|now| now > first + 20)
+    })?;
     let threads = plugged::kernel_threads();
-    let thread = threads.iter().find(|thread| thread.name.starts_with("kexample")).context("it has no thread")?;
+    let thread = threads
+        .iter()
+        .find(|thread| thread.name.starts_with("kexample"))
+        .context("it has no thread")?;
     // The 40th field is the priority, the 41st the policy: 1 is SCHED_FIFO.
     let stat = fs::read_to_string(format!("/proc/{}/stat", thread.pid))?;
-    let policy = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(38));
+    let policy = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.split_whitespace().nth(38));
     ensure!(policy == Some("1"), "its scheduling policy is {policy:?}");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(thread.pid as i32), nix::sys::signal::SIGKILL)?;
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(thread.pid as i32),
+        nix::sys::signal::SIGKILL,
+    )?;
     let killed = ticks()?;
-    plugged::wait_until("it ticks after a kill -9", || ticks().is_ok_and(|now| now > killed + 20))?;
+    plugged::wait_until("it ticks after a kill -9", || {
+        ticks().is_ok_and(|now| now > killed + 20)
+    })?;
     modules::rmmod("kexample")?;
     ensure!(!fs::exists("/dev/kexample")?, "the device is left");
     let left = plugged::kernel_threads();
-    ensure!(!left.iter().any(|thread| thread.name.starts_with("kexample")), "its thread is left");
+    ensure!(
+        !left
+            .iter()
+            .any(|thread| thread.name.starts_with("kexample")),
+        "its thread is left"
+    );
     Ok(())
 }

@@ -24,19 +24,31 @@ const LAST: &str = "kernel";
 pub fn write(lab: &Lab, kernel: &Kernel) -> Result<()> {
     let kbuild = fs::read_to_string(lab.source.join("kernel/Kbuild"))?;
     let target = lab.source.join("rust-project.json");
-    let key = Key::default().text(&kernel.key).text(GENERATE).text(&kbuild).text(&target.to_string_lossy());
+    let key = Key::default()
+        .text(&kernel.key)
+        .text(GENERATE)
+        .text(&kbuild)
+        .text(&target.to_string_lossy());
     if !target.exists() {
         lab.steps.forget("analyzer");
     }
-    lab.steps.step("analyzer", "rust-project.json", &key.finish(), |step| {
-        lab.root.run(step, GENERATE, &[Kernel::TREE])?;
-        let theirs = fs::read_to_string(lab.root.host(Kernel::TREE).join("rust-project.json"))?;
-        let mut project: Value = serde_json::from_str(&theirs)?;
-        to_host(&mut project, &lab.root.host("/").to_string_lossy());
-        let source = lab.source.to_string_lossy();
-        add_ours(project["crates"].as_array_mut().context("the kernel's script wrote no crates")?, &kbuild, &source)?;
-        fs::write(&target, serde_json::to_vec(&project)?).with_context(|| format!("cannot write {}", target.display()))
-    })
+    lab.steps
+        .step("analyzer", "rust-project.json", &key.finish(), |step| {
+            lab.root.run(step, GENERATE, &[Kernel::TREE])?;
+            let theirs = fs::read_to_string(lab.root.host(Kernel::TREE).join("rust-project.json"))?;
+            let mut project: Value = serde_json::from_str(&theirs)?;
+            to_host(&mut project, &lab.root.host("/").to_string_lossy());
+            let source = lab.source.to_string_lossy();
+            add_ours(
+                project["crates"]
+                    .as_array_mut()
+                    .context("the kernel's script wrote no crates")?,
+                &kbuild,
+                &source,
+            )?;
+            fs::write(&target, serde_json::to_vec(&project)?)
+                .with_context(|| format!("cannot write {}", target.display()))
+        })
 }
 
 /// Turns paths in the toolchain root into paths on the host.
@@ -53,7 +65,8 @@ fn to_host(value: &mut Value, root: &str) {
 
 /// Cuts the kernel's crates after [`LAST`] and adds ours.
 fn add_ours(crates: &mut Vec<Value>, kbuild: &str, source: &str) -> Result<()> {
-    let named = |crates: &[Value], name: &str| crates.iter().position(|c| c["display_name"] == name);
+    let named =
+        |crates: &[Value], name: &str| crates.iter().position(|c| c["display_name"] == name);
     let last = named(crates, LAST).context("the kernel's script names no kernel crate")?;
     crates.truncate(last + 1);
     let model = crates[last].clone();
@@ -61,16 +74,22 @@ fn add_ours(crates: &mut Vec<Value>, kbuild: &str, source: &str) -> Result<()> {
         let theirs = ["core", "kernel", "pin_init", "zerocopy", "zerocopy_derive"];
         let mut deps = Vec::new();
         for used in theirs.iter().copied().chain(uses) {
-            let index = named(crates, used).with_context(|| format!("crate {name} uses {used}, which is not there"))?;
+            let index = named(crates, used)
+                .with_context(|| format!("crate {name} uses {used}, which is not there"))?;
             deps.push(json!({ "crate": index, "name": used }));
         }
-        let folder = if name == "wire" { "wire".to_owned() } else { format!("kernel/{name}") };
+        let folder = if name == "wire" {
+            "wire".to_owned()
+        } else {
+            format!("kernel/{name}")
+        };
         let mut ours = model.clone();
         ours["display_name"] = json!(name);
         ours["root_module"] = json!(format!("{source}/{folder}/{name}.rs"));
         ours["is_workspace_member"] = json!(true);
         ours["deps"] = json!(deps);
-        ours["source"] = json!({ "include_dirs": [format!("{source}/{folder}")], "exclude_dirs": [] });
+        ours["source"] =
+            json!({ "include_dirs": [format!("{source}/{folder}")], "exclude_dirs": [] });
         crates.push(ours);
     }
     Ok(())
@@ -80,7 +99,9 @@ fn add_ours(crates: &mut Vec<Value>, kbuild: &str, source: &str) -> Result<()> {
 /// `$(eval $(call crate,NAME,USED …))`.
 fn stated_crates(kbuild: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
     kbuild.lines().filter_map(|line| {
-        let stated = line.strip_prefix("$(eval $(call crate,")?.strip_suffix("))")?;
+        let stated = line
+            .strip_prefix("$(eval $(call crate,")?
+            .strip_suffix("))")?;
         let (name, uses) = stated.split_once(',')?;
         Some((name, uses.split_whitespace().collect()))
     })
@@ -90,19 +111,30 @@ fn stated_crates(kbuild: &str) -> impl Iterator<Item = (&str, Vec<&str>)> {
 mod tests {
     use super::*;
 
-    const KBUILD: &str = "$(eval $(call crate,wire,))\n# no\n$(eval $(call crate,usbatm,kthread wire))\n";
+    const KBUILD: &str =
+        "$(eval $(call crate,wire,))\n# no\n$(eval $(call crate,usbatm,kthread wire))\n";
 
     #[test]
     fn crates_are_read_from_kbuild() {
         let stated: Vec<_> = stated_crates(KBUILD).collect();
-        assert_eq!(stated, [("wire", vec![]), ("usbatm", vec!["kthread", "wire"])]);
+        assert_eq!(
+            stated,
+            [("wire", vec![]), ("usbatm", vec!["kthread", "wire"])]
+        );
     }
 
     #[test]
     fn a_crate_that_is_not_there_is_an_error() {
-        let mut crates: Vec<_> = ["core", "pin_init", "zerocopy", "zerocopy_derive", "kernel", "sample"]
-            .map(|name| json!({ "display_name": name }))
-            .to_vec();
+        let mut crates: Vec<_> = [
+            "core",
+            "pin_init",
+            "zerocopy",
+            "zerocopy_derive",
+            "kernel",
+            "sample",
+        ]
+        .map(|name| json!({ "display_name": name }))
+        .to_vec();
         let error = add_ours(&mut crates, KBUILD, "/checkout").unwrap_err();
         assert!(error.to_string().contains("kthread"));
     }

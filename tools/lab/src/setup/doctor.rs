@@ -16,22 +16,45 @@ pub fn examine(lab: &Lab) -> Result<bool> {
         ("QEMU", first_line("qemu-system-x86_64", "--version")),
         ("mmdebstrap", first_line("mmdebstrap", "--version")),
         ("/dev/kvm", Some(kvm())),
-        ("processors", std::thread::available_parallelism().ok().map(|n| n.to_string())),
+        (
+            "processors",
+            std::thread::available_parallelism()
+                .ok()
+                .map(|n| n.to_string()),
+        ),
         ("cache", Some(lab.cache.display().to_string())),
-        ("toolchain root", lab.root.host("/").exists().then(|| format!("Debian {SUITE}"))),
+        (
+            "toolchain root",
+            lab.root
+                .host("/")
+                .exists()
+                .then(|| format!("Debian {SUITE}")),
+        ),
         ("rustc", tool(lab, "rustc --version")),
         ("bindgen", tool(lab, "bindgen --version")),
-        ("C compiler", tool(lab, "\"$(cat /src/kernel/cc)\" --version | head -n 1")),
-        ("stock kernel", kernel.as_ref().map(|kernel| kernel.release.clone())),
+        (
+            "C compiler",
+            tool(lab, "\"$(cat /src/kernel/cc)\" --version | head -n 1"),
+        ),
+        (
+            "stock kernel",
+            kernel.as_ref().map(|kernel| kernel.release.clone()),
+        ),
         ("Rust symbols", kernel.as_ref().and_then(|_| symbols(lab))),
-        ("modules", kernel.as_ref().and_then(|kernel| modules(lab, kernel))),
+        (
+            "modules",
+            kernel.as_ref().and_then(|kernel| modules(lab, kernel)),
+        ),
     ];
     let mut whole = true;
     for (what, found) in findings {
         whole &= found.is_some();
         let (mark, text) = match found {
             Some(text) => ('✓', text),
-            None => ('✗', format!("missing; './lab build' brings it (kernel series {SERIES})")),
+            None => (
+                '✗',
+                format!("missing; './lab build' brings it (kernel series {SERIES})"),
+            ),
         };
         println!("  {mark} {what:<15} {text}");
     }
@@ -40,11 +63,18 @@ pub fn examine(lab: &Lab) -> Result<bool> {
 
 fn first_line(program: &str, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
-    String::from_utf8_lossy(&output.stdout).lines().next().map(str::to_owned)
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()
+        .map(str::to_owned)
 }
 
 fn tool(lab: &Lab, script: &str) -> Option<String> {
-    lab.root.output(script, &[]).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    lab.root
+        .output(script, &[])
+        .ok()
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 fn kvm() -> String {
@@ -56,7 +86,9 @@ fn kvm() -> String {
 
 fn symbols(lab: &Lab) -> Option<String> {
     let count = fs::read_to_string(lab.root.host("/src/kernel/symbols")).ok()?;
-    Some(format!("all {count} that the stock kernel exports have the same name in ours"))
+    Some(format!(
+        "all {count} that the stock kernel exports have the same name in ours"
+    ))
 }
 
 fn modules(lab: &Lab, kernel: &Kernel) -> Option<String> {

@@ -69,23 +69,41 @@ mv ../initrd.new ../initrd
 
 /// Makes the image with the modules in `modules` and this very program.
 pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
-    let key = Key::default().text(&kernel.key).text(BASE).text(STOCK).finish();
-    lab.steps.step("image-base", "Guest: shell, ps and stock modules", &key, |step| {
-        let mut args = vec![kernel.release.as_str()];
-        args.extend(STOCK.split_whitespace());
-        lab.root.run(step, BASE, &args)
-    })?;
+    let key = Key::default()
+        .text(&kernel.key)
+        .text(BASE)
+        .text(STOCK)
+        .finish();
+    lab.steps.step(
+        "image-base",
+        "Guest: shell, ps and stock modules",
+        &key,
+        |step| {
+            let mut args = vec![kernel.release.as_str()];
+            args.extend(STOCK.split_whitespace());
+            lab.root.run(step, BASE, &args)
+        },
+    )?;
     let program = std::env::current_exe()?;
-    let key = Key::default().text(&key).text(EXTRA).files(modules)?.files(&program)?.finish();
-    lab.steps.step("image", "Guest: our modules and the lab", &key, |step| {
-        let new = lab.root.host("/src/image/new");
-        let _ = fs::remove_dir_all(&new);
-        fs::create_dir_all(&new)?;
-        fs::copy(&program, new.join("lab"))?;
-        for module in files_below(modules)? {
-            fs::copy(&module, new.join(module.file_name().unwrap_or_default()))?;
-        }
-        lab.root.run(step, EXTRA, &[&kernel.release])
-    })?;
-    Ok(Image { vmlinuz: kernel.vmlinuz(), initrd: lab.root.host("/src/image/initrd") })
+    let key = Key::default()
+        .text(&key)
+        .text(EXTRA)
+        .files(modules)?
+        .files(&program)?
+        .finish();
+    lab.steps
+        .step("image", "Guest: our modules and the lab", &key, |step| {
+            let new = lab.root.host("/src/image/new");
+            let _ = fs::remove_dir_all(&new);
+            fs::create_dir_all(&new)?;
+            fs::copy(&program, new.join("lab"))?;
+            for module in files_below(modules)? {
+                fs::copy(&module, new.join(module.file_name().unwrap_or_default()))?;
+            }
+            lab.root.run(step, EXTRA, &[&kernel.release])
+        })?;
+    Ok(Image {
+        vmlinuz: kernel.vmlinuz(),
+        initrd: lab.root.host("/src/image/initrd"),
+    })
 }

@@ -45,20 +45,32 @@ impl Kernel {
 
     fn load(lab: &Lab, key: String) -> Result<Self> {
         let home = lab.root.host(HOME);
-        let release = fs::read_to_string(home.join("release")).context("the prepared kernel has no release file")?;
-        Ok(Self { release: release.trim().to_owned(), key, home })
+        let release = fs::read_to_string(home.join("release"))
+            .context("the prepared kernel has no release file")?;
+        Ok(Self {
+            release: release.trim().to_owned(),
+            key,
+            home,
+        })
     }
 
     /// The kernel of an earlier set-up, if there is one.
     pub fn existing(lab: &Lab) -> Option<Self> {
         let key = key(lab).ok()?;
-        lab.steps.is_done("symbols", &key).then(|| Self::load(lab, key).ok())?
+        lab.steps
+            .is_done("symbols", &key)
+            .then(|| Self::load(lab, key).ok())?
     }
 }
 
 /// What the kernel steps depend on.
 fn key(lab: &Lab) -> Result<String> {
-    let key = Key::default().text(SUITE).text(SERIES).text(FETCH).text(UNPACK).text(PREPARE);
+    let key = Key::default()
+        .text(SUITE)
+        .text(SERIES)
+        .text(FETCH)
+        .text(UNPACK)
+        .text(PREPARE);
     Ok(match &lab.own_kernel {
         Some(own) => {
             let key = key.text(&fs::canonicalize(own)?.to_string_lossy());
@@ -72,16 +84,42 @@ fn key(lab: &Lab) -> Result<String> {
 
 /// Brings the kernel in, prepares its tree and proves its symbols.
 pub fn set_up(lab: &Lab) -> Result<Kernel> {
-    let key = key(lab).map_err(|_| Failure::new("--kernel: no such folder", "name one that holds linux/ and stock/"))?;
+    let key = key(lab).map_err(|_| {
+        Failure::new(
+            "--kernel: no such folder",
+            "name one that holds linux/ and stock/",
+        )
+    })?;
     match &lab.own_kernel {
-        Some(own) => lab.steps.step("metadata", "Kernel of your own", &key, |step| copy_own(lab, step, own))?,
+        Some(own) => lab
+            .steps
+            .step("metadata", "Kernel of your own", &key, |step| {
+                copy_own(lab, step, own)
+            })?,
         None => {
-            lab.steps.step("packages", &format!("Kernel packages, newest {SERIES}"), &key, |step| fetch(lab, step))?;
-            lab.steps.step("source", "Kernel source", &key, |step| lab.root.run(step, UNPACK, &[SERIES]))?;
-            lab.steps.step("metadata", "Rust metadata for the stock kernel", &key, |step| prepare(lab, step))?;
+            lab.steps.step(
+                "packages",
+                &format!("Kernel packages, newest {SERIES}"),
+                &key,
+                |step| fetch(lab, step),
+            )?;
+            lab.steps.step("source", "Kernel source", &key, |step| {
+                lab.root.run(step, UNPACK, &[SERIES])
+            })?;
+            lab.steps.step(
+                "metadata",
+                "Rust metadata for the stock kernel",
+                &key,
+                |step| prepare(lab, step),
+            )?;
         }
     }
-    lab.steps.step("symbols", "Proof that the Rust symbols match", &key, |step| prove(lab, step))?;
+    lab.steps.step(
+        "symbols",
+        "Proof that the Rust symbols match",
+        &key,
+        |step| prove(lab, step),
+    )?;
     Kernel::load(lab, key)
 }
 
@@ -133,14 +171,22 @@ echo "$gcc" >../cc
 "#;
 
 fn fetch(lab: &Lab, step: &Step) -> Result<()> {
-    lab.root.run(step, FETCH, &[SUITE, SERIES]).map_err(|error| {
-        let log = fs::read_to_string(step.log()).unwrap_or_default();
-        if !log.contains("is not served") {
-            return error;
-        }
-        let todo = "use a newer checkout, or name a prepared kernel tree of your own by --kernel DIR";
-        Failure::new(format!("Debian serves no kernel of series {SERIES} any more"), todo).log(step.log()).into()
-    })
+    lab.root
+        .run(step, FETCH, &[SUITE, SERIES])
+        .map_err(|error| {
+            let log = fs::read_to_string(step.log()).unwrap_or_default();
+            if !log.contains("is not served") {
+                return error;
+            }
+            let todo =
+                "use a newer checkout, or name a prepared kernel tree of your own by --kernel DIR";
+            Failure::new(
+                format!("Debian serves no kernel of series {SERIES} any more"),
+                todo,
+            )
+            .log(step.log())
+            .into()
+        })
 }
 
 fn prepare(lab: &Lab, step: &Step) -> Result<()> {
@@ -150,9 +196,18 @@ fn prepare(lab: &Lab, step: &Step) -> Result<()> {
 /// Copies the user's own `linux/` (prepared for Rust modules) and `stock/` (the
 /// modules folder with `vmlinuz`) into the root: nothing can be mounted there.
 fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
-    for part in ["linux/Module.symvers", "linux/rust/libkernel.rmeta", "stock/vmlinuz", "release", "cc"] {
+    for part in [
+        "linux/Module.symvers",
+        "linux/rust/libkernel.rmeta",
+        "stock/vmlinuz",
+        "release",
+        "cc",
+    ] {
         let todo = "a prepared kernel is a folder with linux/, stock/, release and cc, as the lab leaves it in its toolchain root";
-        ensure!(own.join(part).exists(), Failure::new(format!("--kernel: {} has no {part}", own.display()), todo));
+        ensure!(
+            own.join(part).exists(),
+            Failure::new(format!("--kernel: {} has no {part}", own.display()), todo)
+        );
     }
     let home = lab.root.host(HOME);
     // It takes the stock kernel's place.
@@ -175,11 +230,21 @@ fn prove(lab: &Lab, step: &Step) -> Result<()> {
     let (stock, ours) = (stock_symbols(&symvers), our_symbols(&ours));
     let differ: Vec<_> = stock.symmetric_difference(&ours).copied().collect();
     let todo = "the toolchain is not the one that built the kernel; run './lab clean --all', then this again";
-    ensure!(!stock.is_empty(), Failure::new("the stock kernel exports no Rust symbols", todo));
+    ensure!(
+        !stock.is_empty(),
+        Failure::new("the stock kernel exports no Rust symbols", todo)
+    );
     if !differ.is_empty() {
-        let what = format!("{} of {} Rust symbols differ from the stock kernel's", differ.len(), stock.len());
+        let what = format!(
+            "{} of {} Rust symbols differ from the stock kernel's",
+            differ.len(),
+            stock.len()
+        );
         let named = differ.iter().take(3).map(|symbol| (*symbol).to_owned());
-        return Err(Failure::new(what, todo).detail(named).log(step.log()).into());
+        return Err(Failure::new(what, todo)
+            .detail(named)
+            .log(step.log())
+            .into());
     }
     fs::write(home.join("symbols"), stock.len().to_string())?;
     Ok(())
@@ -187,7 +252,9 @@ fn prove(lab: &Lab, step: &Step) -> Result<()> {
 
 /// The Rust symbols of `vmlinux` in a `Module.symvers`.
 fn stock_symbols(symvers: &str) -> BTreeSet<&str> {
-    let fields = symvers.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let fields = symvers
+        .lines()
+        .map(|line| line.split('\t').collect::<Vec<_>>());
     fields
         .filter(|fields| fields.len() > 2 && fields[2] == "vmlinux" && fields[1].starts_with("_R"))
         .map(|fields| fields[1])
@@ -198,7 +265,10 @@ fn stock_symbols(symvers: &str) -> BTreeSet<&str> {
 fn our_symbols(exports: &str) -> BTreeSet<&str> {
     exports
         .lines()
-        .filter_map(|line| line.strip_prefix("EXPORT_SYMBOL_RUST_GPL(")?.strip_suffix(");"))
+        .filter_map(|line| {
+            line.strip_prefix("EXPORT_SYMBOL_RUST_GPL(")?
+                .strip_suffix(");")
+        })
         .filter(|symbol| symbol.starts_with("_R"))
         .collect()
 }
@@ -212,7 +282,8 @@ mod tests {
         let symvers = "0x00000000\t_RNvCs1_4core3foo\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
                        0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n\
                        0x00000000\t_RNvCs1_4nova3foo\tdrivers/nova\tEXPORT_SYMBOL_GPL\t\n";
-        let exports = "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
+        let exports =
+            "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
         assert_eq!(stock_symbols(symvers), our_symbols(exports));
     }
 

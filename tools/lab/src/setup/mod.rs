@@ -42,7 +42,9 @@ impl Lab {
     pub fn from_environment(own_kernel: Option<PathBuf>) -> Result<Self> {
         let path = |name: &str| {
             let value = std::env::var_os(name);
-            value.map(PathBuf::from).with_context(|| format!("{name} is not set: start the lab by ./lab"))
+            value
+                .map(PathBuf::from)
+                .with_context(|| format!("{name} is not set: start the lab by ./lab"))
         };
         let cache = path("THREADLINE_CACHE")?;
         Ok(Self {
@@ -57,6 +59,8 @@ impl Lab {
     /// One set-up at a time in one cache; `./lab` takes the same lock for its part.
     pub fn lock(&self) -> Result<Flock<File>> {
         let file = File::create(self.cache.join("lock"))?;
-        Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).context("cannot lock the cache")
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, error)| error)
+            .context("cannot lock the cache")
     }
 }

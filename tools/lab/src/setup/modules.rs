@@ -24,14 +24,20 @@ make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2
 /// `target/modules/<kernel release>`; returns that folder.
 pub fn build(lab: &Lab, kernel: &Kernel) -> Result<PathBuf> {
     let target = lab.source.join("target/modules").join(&kernel.release);
-    let mut key = Key::default().text(&kernel.key).text(MAKE).text(&target.to_string_lossy());
+    let mut key = Key::default()
+        .text(&kernel.key)
+        .text(MAKE)
+        .text(&target.to_string_lossy());
     for source in SOURCES {
         key = key.files(&lab.source.join(source))?;
     }
     if !target.join("usbatm.ko").exists() {
         lab.steps.forget("modules");
     }
-    lab.steps.step("modules", "Modules", &key.finish(), |step| make(lab, kernel, step, &target))?;
+    lab.steps
+        .step("modules", "Modules", &key.finish(), |step| {
+            make(lab, kernel, step, &target)
+        })?;
     Ok(target)
 }
 
@@ -39,7 +45,9 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
     for source in SOURCES {
         mirror(&lab.source.join(source), &lab.root.host(BUILD).join(source))?;
     }
-    lab.root.run(step, MAKE, &[Kernel::TREE, &kernel.release]).map_err(|error| explain(step, error))?;
+    lab.root
+        .run(step, MAKE, &[Kernel::TREE, &kernel.release])
+        .map_err(|error| explain(step, error))?;
     fs::create_dir_all(target)?;
     for entry in fs::read_dir(lab.root.host(BUILD).join("kernel"))? {
         let path = entry?.path();
@@ -55,13 +63,24 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
 /// left alone, so that make sees only what changed, and what make has built stays.
 fn mirror(from: &Path, to: &Path) -> Result<()> {
     let names = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
-        let files = if folder.exists() { files_below(folder)? } else { Vec::new() };
-        files.iter().map(|file| Ok(file.strip_prefix(folder)?.to_owned())).collect()
+        let files = if folder.exists() {
+            files_below(folder)?
+        } else {
+            Vec::new()
+        };
+        files
+            .iter()
+            .map(|file| Ok(file.strip_prefix(folder)?.to_owned()))
+            .collect()
     };
     let list = to.with_extension("sources");
     let earlier = fs::read_to_string(&list).unwrap_or_default();
     let wanted = names(from)?;
-    for gone in earlier.lines().map(PathBuf::from).filter(|name| !wanted.contains(name)) {
+    for gone in earlier
+        .lines()
+        .map(PathBuf::from)
+        .filter(|name| !wanted.contains(name))
+    {
         let _ = fs::remove_file(to.join(gone));
     }
     for name in &wanted {
@@ -84,10 +103,13 @@ fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
     if said.is_empty() {
         return error;
     }
-    Failure::new("a module does not build", "mend what the compiler says above, then run this again")
-        .detail(said)
-        .log(step.log())
-        .into()
+    Failure::new(
+        "a module does not build",
+        "mend what the compiler says above, then run this again",
+    )
+    .detail(said)
+    .log(step.log())
+    .into()
 }
 
 /// The errors in a build's log, each with the lines that belong to it.
@@ -96,8 +118,15 @@ fn compiler_errors(log: &str) -> Vec<String> {
     let mut inside = false;
     for line in log.lines() {
         inside = match line {
-            _ if line.starts_with("error") || line.contains(": error: ") || line.starts_with("ERROR: modpost") => true,
-            _ if line.is_empty() || line.starts_with("warning") || line.starts_with("make") => false,
+            _ if line.starts_with("error")
+                || line.contains(": error: ")
+                || line.starts_with("ERROR: modpost") =>
+            {
+                true
+            }
+            _ if line.is_empty() || line.starts_with("warning") || line.starts_with("make") => {
+                false
+            }
             _ => inside,
         };
         if inside {
@@ -115,7 +144,10 @@ mod tests {
     #[test]
     fn the_compilers_errors_are_found_whole() {
         let log = "  RUSTC [M] x.o\nwarning: unused\n --> y\n\nerror[E0308]: mismatched\n --> x.rs:1:1\n\nmake: *** [x]\n";
-        assert_eq!(compiler_errors(log), ["error[E0308]: mismatched", " --> x.rs:1:1"]);
+        assert_eq!(
+            compiler_errors(log),
+            ["error[E0308]: mismatched", " --> x.rs:1:1"]
+        );
     }
 
     #[test]

@@ -32,5 +32,6 @@ pub fn write(path: &Path, started: SystemTime, records: &[Record]) -> Result<()>
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::write(path, report.to_string()?).with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(path, report.to_string()?)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
