@@ -85,6 +85,7 @@ mod incoming;
 mod operations;
 mod outgoing;
 mod queue;
+mod registration;
 mod skb;
 mod vcc;
 pub mod work;
@@ -94,7 +95,6 @@ pub use self::{
     device::{
         AalStats,
         Device,
-        Registration,
         Signal, //
     },
     incoming::{
@@ -110,6 +110,7 @@ pub use self::{
     },
     outgoing::OutgoingSkb,
     queue::Queue,
+    registration::Registration,
     vcc::{
         Aal,
         Vcc, //

@@ -32,8 +32,8 @@ use kernel::{
 
 use crate::{
     bindings,
-    device::Private,
     outgoing::OutgoingSkb,
+    registration::Private,
     vcc::Vcc,
     Device, //
 };

@@ -52,8 +52,8 @@ use wire::cell::{
     Vc, //
 };
 
-/// How many packets may wait for the bottom half. It is never far behind, and 256 of them are
-/// what a full-speed modem can send in a third of a second.
+/// How many packets may wait for the bottom half, which is seldom one millisecond behind. A modem
+/// at full speed takes eleven to send 256 of one cell, and 360 to send 256 of 1,500 bytes.
 const MAX_ARRIVED: usize = 256;
 
 /// Cells of connections that nobody has open.

@@ -44,10 +44,7 @@ use crate::{
     tx::Tx,
     Channels, //
 };
-use core::{
-    cmp::max,
-    fmt::Write, //
-};
+use core::cmp::max;
 use kernel::{
     impl_has_delayed_work,
     impl_has_work,
@@ -61,18 +58,13 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
-        Arc,
-        ArcBorrow, //
+        Arc, //
     },
     time::{
         msecs_to_jiffies,
         Delta,
         Instant,
         Monotonic, //
-    },
-    uaccess::{
-        UserPtr,
-        UserSlice, //
     },
     workqueue::{
         self,
@@ -110,12 +102,12 @@ const REVIVAL: u64 = 1;
 pub(crate) struct Traffic {
     device: ARef<usb::Device>,
     /// The first line of the device's file in `/proc/net/atm`.
-    description: CString,
+    pub(crate) description: CString,
     stopped: Atomic<bool>,
     #[pin]
-    rx: Stream<Rx>,
+    pub(crate) rx: Stream<Rx>,
     #[pin]
-    tx: Stream<Tx>,
+    pub(crate) tx: Stream<Tx>,
     #[pin]
     bottom_half: Work<Traffic, BOTTOM_HALF>,
     #[pin]
@@ -184,7 +176,7 @@ impl Traffic {
         self.rx.stop();
         self.tx.stop();
         atm::work::flush_delayed(&self.revival);
-        atm::work::flush(&self.bottom_half);
+        self.flush_bottom_half();
         if let Strays {
             count,
             last: Some(Vc { vpi, vci }),
@@ -198,6 +190,16 @@ impl Traffic {
                 vci
             );
         }
+    }
+
+    /// Whether the modem is gone.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Relaxed)
+    }
+
+    /// Waits until the bottom half has moved all that was queued for it. Sleeps.
+    pub(crate) fn flush_bottom_half(&self) {
+        atm::work::flush(&self.bottom_half);
     }
 
     /// Has the bottom half see what there is for the ATM layer. Callable from any context.
@@ -246,89 +248,6 @@ impl WorkItem<REVIVAL> for Traffic {
         this.tx.handler().resume(&this.tx);
         if this.rx.start().is_err() && this.rx.handler().is_running() {
             this.queue_revival();
-        }
-    }
-}
-
-impl atm::Operations for Traffic {
-    const TABLE: &'static atm::Table<Self> = {
-        static TABLE: atm::Table<Traffic> = atm::Table::new::<crate::LocalModule>();
-        &TABLE
-    };
-
-    fn open(this: ArcBorrow<'_, Self>, vcc: &Arc<atm::Vcc>) -> Result {
-        if vcc.aal() != atm::Aal::Aal5 {
-            return Err(EINVAL);
-        }
-        this.rx.handler().open(vcc)
-    }
-
-    fn close(this: ArcBorrow<'_, Self>, vcc: &Arc<atm::Vcc>) {
-        this.rx.handler().close(vcc);
-        this.tx.handler().close(vcc);
-        // Packets of the connection that were sent may still be there.
-        atm::work::flush(&this.bottom_half);
-    }
-
-    fn send(this: ArcBorrow<'_, Self>, skb: atm::OutgoingSkb) -> Result {
-        this.tx.handler().send(&this.tx, skb)
-    }
-
-    fn ioctl(this: ArcBorrow<'_, Self>, cmd: u32, arg: UserPtr) -> Result<i32> {
-        if this.stopped.load(Relaxed) {
-            return Err(ENODEV);
-        }
-        if cmd != atm::QUERYLOOP {
-            return Err(ENOIOCTLCMD);
-        }
-        UserSlice::new(arg, size_of::<i32>())
-            .writer()
-            .write(&atm::LM_NONE)?;
-        Ok(0)
-    }
-
-    fn proc_line(
-        this: ArcBorrow<'_, Self>,
-        device: &atm::Device,
-        line: usize,
-        out: &mut atm::ProcLine<'_>,
-    ) -> Result {
-        match line {
-            0 => out.write_fmt(fmt!("{}\n", &*this.description))?,
-            1 => {
-                let [a, b, c, d, e, f] = device.esi();
-                writeln!(out, "MAC: {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")?;
-            }
-            2 => {
-                let atm::AalStats {
-                    tx,
-                    tx_err,
-                    rx,
-                    rx_err,
-                    rx_drop,
-                } = device.aal5_stats();
-                writeln!(
-                    out,
-                    "AAL5: tx {tx} ( {tx_err} err ), rx {rx} ( {rx_err} err, {rx_drop} drop )"
-                )?;
-            }
-            3 => writeln!(out, "{}", this.state(device))?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-impl Traffic {
-    /// What the device's file says of the line.
-    fn state(&self, device: &atm::Device) -> &'static str {
-        if self.stopped.load(Relaxed) {
-            return "Disconnected";
-        }
-        match device.signal() {
-            atm::Signal::Found => "Line up",
-            atm::Signal::Lost => "Line down",
-            atm::Signal::Unknown => "Line state unknown",
         }
     }
 }

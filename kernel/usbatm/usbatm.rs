@@ -51,6 +51,7 @@ mod channels;
 mod line;
 mod minidriver;
 mod modem;
+mod operations;
 mod rx;
 mod traffic;
 mod tx;
