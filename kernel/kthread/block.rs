@@ -64,7 +64,8 @@ pub(crate) trait Member: Send + Sync {
     /// Its life.
     fn life(&self) -> &Life<Kthread>;
 
-    /// Waits until it is gone. Whoever comes first cleans up.
+    /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
+    /// up.
     fn join(&self) -> core::result::Result<(), OwnEnd>;
 
     /// Leaves it to its net: nobody holds a handle to it any more.
@@ -164,13 +165,16 @@ where
     }
 
     fn join(&self) -> core::result::Result<(), OwnEnd> {
-        self.life.join(|| {
+        self.net.begin_wait(&self.life)?;
+        let joined = self.life.join(|| {
             let unrun = self.settle();
             self.net.remove(&self.life);
             // The closure may hold the last reference to its own scope, whose drop comes back
             // here: it must find the thread gone.
             move || drop(unrun)
-        })
+        });
+        self.net.end_wait();
+        joined
     }
 
     fn leave(&self) {

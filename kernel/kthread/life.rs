@@ -55,7 +55,8 @@ pub(crate) trait World {
     fn wait_for(&self, milestone: Milestone);
 }
 
-/// A wait by a thread for its own end, refused because it would never be over.
+/// A wait by a thread for its own end, refused because it would never be over. Threads that wait
+/// for each other would do that too (see `net.rs`).
 pub(crate) struct OwnEnd;
 
 /// The state of one thread's life.

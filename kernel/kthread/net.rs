@@ -10,6 +10,7 @@ use crate::{
     block::Member,
     life::{
         Life,
+        OwnEnd,
         World, //
     },
     sys,
@@ -33,18 +34,61 @@ use kernel::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ScopeId(u64);
 
+/// Names a thread: the address of its life, never followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Name(usize);
+
+impl Name {
+    fn of(life: &Life<Kthread>) -> Self {
+        Self(core::ptr::from_ref(life).addr())
+    }
+}
+
 /// A thread in the net.
 struct Entry {
     scope: ScopeId,
     /// No handle is left: it is cleaned up in passing, once it has ended.
     left: bool,
+    /// Whose end it waits for. That one's block is alive meanwhile, so the name is its own.
+    awaits: Option<Name>,
     member: Arc<dyn Member>,
 }
 
+impl Entry {
+    fn is_current(&self) -> bool {
+        self.member.life().world().is_current()
+    }
+}
+
+/// What a net holds.
+///
+/// # Invariants
+///
+/// Who follows [`Entry::awaits`] from thread to thread never comes to the same one twice.
 struct Threads {
     open: bool,
     scopes: u64,
     entries: KVec<Entry>,
+}
+
+impl Threads {
+    fn find(&self, name: Name) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| Name::of(entry.member.life()) == name)
+    }
+
+    /// Whether the thread is the caller, or waits for the caller's end, be it by way of others.
+    fn awaits_caller<'a>(&'a self, mut entry: &'a Entry) -> bool {
+        // Comes to an end by the type invariants.
+        while !entry.is_current() {
+            match entry.awaits.and_then(|name| self.find(name)) {
+                Some(next) => entry = next,
+                None => return false,
+            }
+        }
+        true
+    }
 }
 
 /// All threads of one module.
@@ -144,9 +188,11 @@ impl Net {
         if !threads.open {
             return Err(ENODEV);
         }
+        // INVARIANT: It waits for nobody yet.
         let entry = Entry {
             scope,
             left: false,
+            awaits: None,
             member,
         };
         Ok(threads.entries.push(entry, GFP_KERNEL)?)
@@ -161,6 +207,36 @@ impl Net {
             .lock()
             .entries
             .retain(|entry| !core::ptr::eq(entry.member.life(), life));
+    }
+
+    /// Notes that the caller waits for the end of the thread, until [`Self::end_wait`].
+    ///
+    /// Refused where that thread is the caller or waits for the caller, or for one that does.
+    /// Threads of other modules are not looked at.
+    #[inline(never)]
+    pub(crate) fn begin_wait(&self, life: &Life<Kthread>) -> core::result::Result<(), OwnEnd> {
+        let mut threads = self.threads.lock();
+        let name = Name::of(life);
+        if threads
+            .find(name)
+            .is_some_and(|entry| threads.awaits_caller(entry))
+        {
+            return Err(OwnEnd);
+        }
+        if let Some(own) = threads.entries.iter_mut().find(|entry| entry.is_current()) {
+            // INVARIANT: Nothing leads from the other thread to this one, as was checked.
+            own.awaits = Some(name);
+        }
+        Ok(())
+    }
+
+    /// The caller waits no more.
+    #[inline(never)]
+    pub(crate) fn end_wait(&self) {
+        let mut threads = self.threads.lock();
+        if let Some(own) = threads.entries.iter_mut().find(|entry| entry.is_current()) {
+            own.awaits = None;
+        }
     }
 
     /// Notes that no handle to the thread is left.
@@ -188,7 +264,8 @@ impl Net {
 
     /// Stops and joins all threads of a scope: asks all, then waits for each.
     ///
-    /// A caller that is one of them is asked to stop too, and left to the module.
+    /// Of a caller that is one of them, and of those who wait for the caller, the end is not
+    /// awaited: they are asked to stop too, and left to the module.
     #[inline(never)]
     pub(crate) fn clear_scope(&self, scope: ScopeId) {
         self.clear(|entry| entry.scope == scope);
@@ -215,7 +292,8 @@ impl Net {
         while let Some(member) = self.find_other(&which) {
             // It may have been started since, by one of the others.
             member.life().ask();
-            // Its entry is gone when this returns, so the loop comes to an end.
+            // When this returns its entry is gone, or it waits for the caller and is not found
+            // again, so the loop comes to an end.
             let _ = member.join();
         }
         for entry in &mut self.threads.lock().entries {
@@ -225,13 +303,13 @@ impl Net {
         }
     }
 
-    /// The first thread in question that is not the caller.
+    /// The first thread in question whose end the caller can wait for.
     fn find_other(&self, which: impl Fn(&Entry) -> bool) -> Option<Arc<dyn Member>> {
         let threads = self.threads.lock();
         let found = threads
             .entries
             .iter()
-            .find(|entry| which(entry) && !entry.member.life().world().is_current());
+            .find(|entry| which(entry) && !threads.awaits_caller(entry));
         found.map(|entry| entry.member.clone())
     }
 }

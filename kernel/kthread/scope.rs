@@ -25,8 +25,8 @@ use kernel::{
 /// A scope may be leaked. Its threads are then stopped and joined by the [`ModuleScope`], which
 /// has to exist before the first scope is made.
 ///
-/// A thread that drops its own scope can't wait for itself: it is asked to stop, and left to the
-/// [`ModuleScope`].
+/// A thread that drops its own scope can't wait for itself, nor for those who wait for it: they
+/// are asked to stop, and left to the [`ModuleScope`].
 ///
 /// Making, using and dropping a scope may sleep. Whoever drops it must not hold a lock that one of
 /// its threads is about to take.

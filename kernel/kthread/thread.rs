@@ -27,7 +27,9 @@ pub enum Outcome<T> {
     Failed(kernel::error::Error),
     /// The thread is gone, and an earlier call took what it left.
     Taken,
-    /// The caller is the thread itself, which can't wait for its own end. A stop has been noted.
+    /// The wait would never have been over, and was not begun: the caller is the thread itself, or
+    /// the thread waits for the end of the caller, be it by way of others. If a stop was part of
+    /// the call, it has been asked for.
     Itself,
 }
 
@@ -49,6 +51,9 @@ impl<T> From<Result<T>> for Outcome<T> {
 ///
 /// Dropping it stops and joins the thread. Leaking it leaves that to the [`Scope`](crate::Scope),
 /// as [`Self::leave`] does.
+///
+/// Threads of one module may wait for each other in any way: of those that would wait in a ring,
+/// the last is not let in, see [`Outcome::Itself`]. Over several modules nobody looks after that.
 #[must_use = "the thread is stopped when its handle is dropped; see `Thread::leave`"]
 pub struct Thread<T: Send + 'static> {
     block: Arc<dyn Joinable<T>>,
@@ -139,7 +144,8 @@ impl<T: Send + 'static> Drop for Thread<T> {
         }
         self.block.life().ask();
         if self.block.join().is_err() {
-            // The thread drops its own handle: its scope will wait for it.
+            // The thread drops its own handle, or waits for the one that drops it: its scope will
+            // wait for it.
             self.block.leave();
         }
     }

@@ -94,6 +94,8 @@ cases! {
     safety::left_thread_is_swept_up,
     safety::self_stop_is_caught,
     safety::own_scope_dropped_by_its_thread,
+    safety::scope_stopped_by_two_of_its_threads,
+    safety::threads_that_wait_for_each_other,
     safety::closure_that_owns_its_scope,
     safety::closure_that_owns_its_handle,
     safety::scope_needs_its_module,

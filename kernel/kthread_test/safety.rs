@@ -178,6 +178,66 @@ pub(crate) fn own_scope_dropped_by_its_thread(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// Sleeps until a stop is asked for.
+fn until_asked(stop: &Stop) {
+    while stop.sleep(Delta::from_secs(3600)).is_ok() {}
+}
+
+pub(crate) fn scope_stopped_by_two_of_its_threads(bench: &Bench<'_>) -> Verdict {
+    let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
+    let stopper = |first: bool| {
+        let own = scope.clone();
+        Builder::new(fmt!("stopper")).spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            if !first {
+                // By the other, which waits for this one from then on.
+                until_asked(stop);
+            }
+            own.stop();
+            Ok(stop.is_stopped())
+        })
+    };
+    let two = stopper(false)?;
+    let one = stopper(true)?;
+
+    claim!(one.join() == Outcome::Ended(true));
+    claim!(two.join() == Outcome::Ended(true));
+    drop(scope);
+    Ok(Passed::Now)
+}
+
+pub(crate) fn threads_that_wait_for_each_other(bench: &Bench<'_>) -> Verdict {
+    const MANY: usize = 3;
+
+    let scope = bench.scope()?;
+    let ring = Arc::pin_init(new_mutex!(KVec::<Arc<Thread<()>>>::new()), GFP_KERNEL)?;
+    let mut threads = KVec::new();
+    let (go, told) = (event()?, Count::new()?);
+    for index in 0..MANY {
+        let (ring, go, told) = (ring.clone(), go.clone(), told.clone());
+        let thread = Builder::new(fmt!("ring/{index}")).spawn(&scope, move |stop: &Stop| {
+            stop.wait(&go)?;
+            let next = ring.lock()[(index + 1) % MANY].clone();
+            if next.join() == Outcome::Itself {
+                told.up();
+            }
+            Ok(())
+        })?;
+        threads.push(Arc::new(thread, GFP_KERNEL)?, GFP_KERNEL)?;
+    }
+    for thread in &threads {
+        ring.lock().push(thread.clone(), GFP_KERNEL)?;
+    }
+    go.complete_all();
+
+    // The one that would close the ring does not wait, and ends; then all others do.
+    for thread in &threads {
+        thread.join();
+    }
+    claim!(told.get() == 1);
+    Ok(Passed::Now)
+}
+
 pub(crate) fn closure_that_owns_its_scope(bench: &Bench<'_>) -> Verdict {
     let drops = Count::new()?;
     for round in 1..=200 {
