@@ -75,14 +75,14 @@ enum Command {
     },
     /// In the guest: plugs one emulated modem, until this command is ended
     #[command(hide = true)]
-    Modem(crate::guest::plugged::Arguments),
+    Modem(crate::guest::by_hand::Arguments),
 }
 
 /// Does what the command line says.
 pub fn run() -> Result<ExitCode> {
     let cli = Cli::parse();
     if let Command::Modem(arguments) = &cli.command {
-        return crate::guest::plugged::run(arguments).map(|()| ExitCode::SUCCESS);
+        return crate::guest::by_hand::run(arguments).map(|()| ExitCode::SUCCESS);
     }
     let lab = Lab::from_environment(cli.common.kernel)?;
     let accel = cli.common.accel;

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Host;
-use super::modules;
-use super::plugged::{
-    self, AtmDevice, FIRMWARE_TOTAL, LIMIT, Plugged, driver_threads, followed, options,
-};
+use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::scenarios::echo;
+use super::sysfs::{self, AtmDevice, driver_threads};
+use super::{Host, firmware, modules};
 use crate::protocol::{Driver, FromGuest, Measurement, Took};
 
 /// How long the demonstration waits where the C driver blocks.
@@ -59,7 +57,7 @@ impl Show<'_> {
     /// Two modems at once: threads, uploads, ATM devices, lines, packets.
     fn two_modems(&self) -> Result<()> {
         self.heading("two modems plugged in at once");
-        plugged::install_firmware()?;
+        firmware::install()?;
         let (first, second) = (Plugged::new(options(1))?, Plugged::new(options(2))?);
         first.await_configured()?;
         second.await_configured()?;
@@ -70,8 +68,8 @@ impl Show<'_> {
             self.host,
             &[("modem 1", &first), ("modem 2", &second)],
             || {
-                first.await_bytes(FIRMWARE_TOTAL / 4)?;
-                second.await_bytes(FIRMWARE_TOTAL / 4)?;
+                first.await_bytes(firmware::TOTAL / 4)?;
+                second.await_bytes(firmware::TOTAL / 4)?;
                 self.threads_at_work()?;
                 Ok::<_, anyhow::Error>([first.await_up()?, second.await_up()?])
             },
@@ -242,7 +240,7 @@ impl Show<'_> {
 /// Lets a driver go that waits for firmware, so that the demonstration can end.
 fn release(folder: &Path) -> Result<()> {
     plugged::wait_until("the C driver has been let go", || {
-        plugged::refuse_firmware();
+        firmware::refuse();
         !folder.exists()
     })
 }
@@ -252,7 +250,7 @@ fn kexample(host: &Host) -> Result<()> {
     host.heading("kexample: a periodic job in a kernel thread");
     let read = || fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample");
     modules::insmod(Driver::Ours, "kexample", "")?;
-    let threads = plugged::kernel_threads();
+    let threads = sysfs::kernel_threads();
     let thread = threads
         .iter()
         .find(|thread| thread.name.starts_with("kexample"))

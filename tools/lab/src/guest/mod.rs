@@ -2,13 +2,16 @@
 //! sends over the second serial line.
 
 pub mod atmpvc;
+pub mod by_hand;
 pub mod demonstration;
+pub mod firmware;
 pub mod kmsg;
 pub mod machine;
 pub mod modules;
 pub mod plugged;
 pub mod removal;
 pub mod scenarios;
+pub mod sysfs;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

@@ -77,7 +77,7 @@ pub fn is_loaded(module: &str) -> bool {
 /// Runs the one in-kernel test: the module does it while it is loaded.
 pub fn kernel_test(index: usize, name: &str) -> Result<()> {
     // Some tests wait for firmware that user space never delivers.
-    super::plugged::withhold_firmware()?;
+    super::firmware::withhold()?;
     let log = Kmsg::from_now();
     let path = file(Driver::Ours, "kthread_test");
     let module = File::open(&path).with_context(|| format!("no module {}", path.display()))?;

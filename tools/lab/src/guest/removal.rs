@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use modem::{Fault, Options, Stage, What};
 
-use super::Host;
-use super::modules;
-use super::plugged::{self, FIRMWARE_TOTAL, Plugged, wait_until};
+use super::plugged::{self, Plugged, wait_until};
+use super::sysfs::{self, AtmDevice};
+use super::{Host, firmware, modules};
 use crate::protocol::{Driver, FromGuest, Measurement, Took};
 
 /// How a modem is taken from its driver.
@@ -87,7 +87,7 @@ impl Phase {
     fn options(self, number: u8) -> Options {
         let options = plugged::options(number);
         match self {
-            Self::UploadStuck => options.fault(Fault::StopTakingAt(FIRMWARE_TOTAL / 2)),
+            Self::UploadStuck => options.fault(Fault::StopTakingAt(firmware::TOTAL / 2)),
             Self::BlockRead => options.fault(Fault::SilentBlock(Stage::One)),
             Self::StartUp => options.fault(Fault::SilentStartUp),
             Self::FirmwareWait | Self::Upload | Self::Boot | Self::Idle => options,
@@ -97,16 +97,15 @@ impl Phase {
     /// Plugs a modem and waits until it is in this phase.
     pub fn reach(self, number: u8) -> Result<Plugged> {
         match self {
-            Self::FirmwareWait => plugged::withhold_firmware()?,
-            _ => plugged::install_firmware()?,
+            Self::FirmwareWait => firmware::withhold()?,
+            _ => firmware::install()?,
         }
         let modem = Plugged::new(self.options(number))?;
         match self {
-            Self::FirmwareWait => wait_until(
-                "the driver waits for its firmware",
-                plugged::firmware_is_awaited,
-            )?,
-            Self::Upload => modem.await_bytes(FIRMWARE_TOTAL / 3)?,
+            Self::FirmwareWait => {
+                wait_until("the driver waits for its firmware", firmware::is_awaited)?
+            }
+            Self::Upload => modem.await_bytes(firmware::TOTAL / 3)?,
             Self::UploadStuck | Self::BlockRead | Self::StartUp => {
                 modem
                     .await_event("get stuck", |what| matches!(what, What::Stuck { .. }))
@@ -208,13 +207,10 @@ pub fn measure(driver: Driver, phase: &str, means: &str, host: &Host) -> Result<
 /// Makes sure that the driver left nothing of its modems behind: no thread, no
 /// ATM device, no wait for firmware.
 pub fn nothing_is_left() -> Result<()> {
-    let threads = plugged::driver_threads();
+    let threads = sysfs::driver_threads();
     ensure!(threads.is_empty(), "threads are left: {threads:?}");
-    let devices = plugged::AtmDevice::all();
+    let devices = AtmDevice::all();
     ensure!(devices.is_empty(), "ATM devices are left: {devices:?}");
-    ensure!(
-        !plugged::firmware_is_awaited(),
-        "a request for firmware is left"
-    );
+    ensure!(!firmware::is_awaited(), "a request for firmware is left");
     Ok(())
 }

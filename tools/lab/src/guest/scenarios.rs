@@ -13,11 +13,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Fault, Stage, What};
 
-use super::Host;
 use super::atmpvc::Pvc;
-use super::modules;
-use super::plugged::{self, AtmDevice, FIRMWARE_TOTAL, LIMIT, Plugged, followed, options};
+use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
+use super::sysfs::{self, AtmDevice};
+use super::{Host, firmware, modules};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -112,7 +112,7 @@ fn modules_load_alone() -> Result<()> {
 /// A modem gets its firmware, right to the last byte, its ATM device and its line.
 fn comes_up(driver: Driver) -> Result<()> {
     modules::load(driver)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(7))?;
     let atm = modem.await_up()?;
     modem.await_no_init_thread()?;
@@ -144,7 +144,7 @@ fn comes_up(driver: Driver) -> Result<()> {
 /// A modem that runs already, as after a reboot of the host, is used as it is.
 fn alive_modem_needs_no_firmware() -> Result<()> {
     modules::load(Driver::Ours)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(1).running())?;
     modem.await_up()?;
     let sent = modem.modem().progress().total();
@@ -154,7 +154,7 @@ fn alive_modem_needs_no_firmware() -> Result<()> {
 
 /// Each modem has a thread of its own: neither waits for the other's upload.
 fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
-    plugged::install_firmware()?;
+    firmware::install()?;
     let epoch = Instant::now();
     // Slow enough that one after the other could not be mistaken for both at once.
     let slow = |number| Plugged::new(options(number).epoch(epoch).fault(Fault::Slow(250_000)));
@@ -166,7 +166,7 @@ fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
     let [first, second] = &modems;
     followed(host, &[("first", first), ("second", second)], || {
         for modem in &modems {
-            modem.await_bytes(FIRMWARE_TOTAL / 4)?;
+            modem.await_bytes(firmware::TOTAL / 4)?;
         }
         let during: BTreeSet<_> = modems
             .iter()
@@ -206,7 +206,7 @@ fn two_modems_upload_in_parallel(host: &Host) -> Result<()> {
 /// The line goes down and comes back; the ATM device's carrier follows.
 fn line_state_is_followed() -> Result<()> {
     modules::load(Driver::Ours)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
     modem.modem().drop_line();
@@ -217,7 +217,7 @@ fn line_state_is_followed() -> Result<()> {
 /// Packets of many lengths come back as they went, in order.
 fn aal5_there_and_back(driver: Driver) -> Result<()> {
     modules::load(driver)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
     // One cell with room to spare, just full, just too full for its trailer, …
@@ -233,7 +233,7 @@ fn aal5_there_and_back(driver: Driver) -> Result<()> {
 /// VCCs do not see each other's packets.
 fn several_vccs_at_once() -> Result<()> {
     modules::load(Driver::Ours)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
     thread::scope(|scope| {
@@ -274,7 +274,7 @@ pub fn echo(atm: &AtmDevice, vpi: i16, vci: i32, length: usize, count: usize) ->
 /// A modem goes while packets are under way; the socket's user is told.
 fn unplug_with_open_vcc_and_traffic() -> Result<()> {
     modules::load(Driver::Ours)?;
-    plugged::install_firmware()?;
+    firmware::install()?;
     let modem = Plugged::new(options(1))?;
     let atm = modem.await_up()?;
     let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
@@ -304,10 +304,10 @@ fn unplug_with_open_vcc_and_traffic() -> Result<()> {
 /// Wherever in the upload the plug is pulled, nothing is left, and the driver
 /// can be removed and loaded again.
 fn unplug_at_fifty_bytes(host: &Host) -> Result<()> {
-    plugged::install_firmware()?;
+    firmware::install()?;
     for pull in 0..50 {
         // The first byte, the last, and between them ever another place in its transfer.
-        let bytes = pull * FIRMWARE_TOTAL / 49;
+        let bytes = pull * firmware::TOTAL / 49;
         modules::load(Driver::Ours)?;
         let modem = Plugged::new(options(1).fault(Fault::UnplugAt(bytes)))?;
         let place = || format!("pulled after {bytes} bytes");
@@ -329,8 +329,8 @@ fn unplug_at_fifty_bytes(host: &Host) -> Result<()> {
 fn missing_firmware_is_said() -> Result<()> {
     let log = super::kmsg::Kmsg::from_now();
     modules::load(Driver::Ours)?;
-    plugged::withhold_firmware()?;
-    plugged::install_firmware()?;
+    firmware::withhold()?;
+    firmware::install()?;
     fs::remove_file("/lib/firmware/speedtch-2.bin")?;
     let modem = Plugged::new(options(1))?;
     plugged::wait_until("the log names the missing file", || {
@@ -365,7 +365,7 @@ fn kexample_ticks_and_goes() -> Result<()> {
     plugged::wait_until("it has ticked on", || {
         ticks().is_ok_and(|now| now > first + 20)
     })?;
-    let threads = plugged::kernel_threads();
+    let threads = sysfs::kernel_threads();
     let thread = threads
         .iter()
         .find(|thread| thread.name.starts_with("kexample"))
@@ -387,7 +387,7 @@ fn kexample_ticks_and_goes() -> Result<()> {
     })?;
     modules::rmmod("kexample")?;
     ensure!(!fs::exists("/dev/kexample")?, "the device is left");
-    let left = plugged::kernel_threads();
+    let left = sysfs::kernel_threads();
     ensure!(
         !left
             .iter()
