@@ -8,7 +8,7 @@ use kernel::prelude::*;
 ///
 /// Every wait of [`Stop`](crate::Stop) returns it from then on, and a body passes it on with `?`.
 /// It is no failure: nobody prints it, and it has no number. Only the library makes values of it,
-/// so a body that returns it was stopped indeed.
+/// so whoever has one was told to stop indeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped(());
 
@@ -21,7 +21,7 @@ impl Stopped {
 /// Why a body ended without a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// It was stopped.
+    /// It was stopped. Made of a [`Stopped`], by `?`.
     Stopped,
     /// It failed, with a kernel error.
     Failed(kernel::error::Error),

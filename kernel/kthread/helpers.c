@@ -22,7 +22,7 @@ struct mutex *threadline_nets_lock(void)
 bool threadline_within_module(const struct module *mod, const void *addr);
 bool threadline_within_module(const struct module *mod, const void *addr)
 {
-	return within_module((unsigned long)addr, mod);
+	return within_module_core((unsigned long)addr, mod);
 }
 
 /* SIGKILL is let in when the kernel sends it; user space's stays ignored. */

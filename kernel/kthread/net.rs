@@ -314,10 +314,12 @@ impl Net {
     }
 }
 
-/// Whether the address is in the memory of the module, which nobody frees before its exit.
+/// Whether the address is in the memory of the module, in that part which stays until the module
+/// is gone. A module that is built in has no such memory, and never goes: any address will do.
 #[inline(never)]
 pub(crate) fn is_within<T>(module: &'static ThisModule, address: *const T) -> bool {
     let module = module.as_ptr();
-    // SAFETY: `module` is the caller's own, so it is valid; the address is only compared.
+    // SAFETY: A `ThisModule` that is not NULL is that of a module which the caller is part of, or
+    // stands on, so it is loaded. The address is only compared.
     module.is_null() || unsafe { sys::threadline_within_module(module.cast(), address.cast()) }
 }

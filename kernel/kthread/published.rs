@@ -22,8 +22,8 @@ use kernel::sync::{
 ///
 /// [`publish`](Self::publish) never waits for a reader, so a thread of high priority can use it
 /// without inheriting anybody's slowness. [`newest`](Self::newest) never waits for the writer: it
-/// reads again only where the value was replaced twice while it looked. Both may be called in any
-/// context. It needs no initialisation at run time, so it can be a `static`.
+/// reads again only where the writer went on while it looked. Both may be called in any context.
+/// It needs no initialisation at run time, so it can be a `static`.
 ///
 /// It holds two copies, and a count. The writer changes the one that readers don't look at, sends
 /// readers there with the count, and then brings the other up to date, as `seqcount_latch_t` in

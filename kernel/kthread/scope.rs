@@ -37,7 +37,8 @@ pub struct Scope {
 
 impl Scope {
     /// Makes a scope for threads of the given module: that which holds the code of their bodies,
-    /// or one that depends on it.
+    /// or one that depends on it. Of another's, the threads of a leaked scope would outlive their
+    /// code.
     ///
     /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
     pub fn new(module: &'static ThisModule) -> Result<Self> {
@@ -89,6 +90,10 @@ impl Drop for Scope {
 /// serve the module as a whole. When it is dropped, no thread of the module is left, no matter
 /// what has been leaked, and no new one can be started. After that the module's code may go.
 ///
+/// That it is dropped is the one thing that is left to the module's author: don't wrap it in
+/// [`MaybeUninit`](core::mem::MaybeUninit) or [`Opaque`](kernel::types::Opaque), which drop
+/// nothing. The same is true of all registrations of the kernel crate.
+///
 /// # Examples
 ///
 /// ```ignore
@@ -113,8 +118,9 @@ impl Drop for Scope {
 ///
 /// # Invariants
 ///
-/// It lies in the memory of `module`, which nobody can leak, or free before its code goes. What is
-/// initialised in place there is dropped before that, as for every registration of a module.
+/// It lies in the memory of the module whose net it holds, in that part which stays as long as the
+/// code does: nobody can leak or free it. What is initialised in place there is dropped by the
+/// module's exit, or by its init that fails, unless a wrapper holds that back (see above).
 #[pin_data(PinnedDrop)]
 pub struct ModuleScope {
     scope: Scope,

@@ -44,6 +44,7 @@ pub(crate) enum Policy {
     Fifo,
 }
 
+/// How often a stop was sent to a thread, see [`Kthread::interrupts`].
 static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 
 /// One kernel thread.

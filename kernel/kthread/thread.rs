@@ -46,8 +46,8 @@ impl<T> From<Result<T>> for Outcome<T> {
 /// A thread whose body returns a `T`.
 ///
 /// All methods may be called at any time, in any order, more than once and from several places at
-/// once, whether the thread has not begun, runs, or has ended. All but those that only look may
-/// sleep.
+/// once, whether the thread has not begun, runs, or has ended. They may sleep, as dropping it may,
+/// unless they say otherwise or only look.
 ///
 /// Dropping it stops and joins the thread. Leaking it leaves that to the [`Scope`](crate::Scope),
 /// as [`Self::leave`] does.
@@ -71,8 +71,8 @@ impl<T: Send + 'static> Thread<T> {
 
     /// Asks the thread to stop, and does not wait for it.
     ///
-    /// All its waits return [`Stopped`](crate::Stopped) from now on. The first call sends a
-    /// signal to the task, which does not sleep.
+    /// All its waits return [`Stopped`](crate::Stopped) from now on. Never sleeps, so it may be
+    /// called in atomic context.
     pub fn ask_stop(&self) {
         self.block.life().ask();
     }
@@ -95,7 +95,7 @@ impl<T: Send + 'static> Thread<T> {
         }
     }
 
-    /// Whether the body has ended. A [`Self::join`] is short then. Never sleeps.
+    /// Whether the body has ended. A [`Self::join`] is short then.
     pub fn is_finished(&self) -> bool {
         self.block.life().is_ended()
     }
@@ -130,7 +130,8 @@ impl<T: Send + 'static> Thread<T> {
 
     /// Lets the thread run on without a handle, until its body returns or its scope ends.
     ///
-    /// Its result is dropped.
+    /// Its result is dropped by whoever next starts a thread of the module, or else by whoever
+    /// ends the scope.
     pub fn leave(mut self) {
         self.left = true;
         self.block.leave();
