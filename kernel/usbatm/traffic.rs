@@ -213,7 +213,8 @@ impl Traffic {
     pub(crate) fn queue_revival(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(REVIVAL_MS);
         // If it is queued already, it will see this one, too.
-        let _ = workqueue::system().enqueue_delayed::<Arc<Self>, REVIVAL>(self.clone(), delay);
+        let _ =
+            workqueue::system_unbound().enqueue_delayed::<Arc<Self>, REVIVAL>(self.clone(), delay);
     }
 
     /// Logs a transfer that failed.
