@@ -10,7 +10,7 @@
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
 
-/* Guards the list of nets (net.rs). Static, as a library has no init call. */
+/* Guards the list of nets (nets.rs). Static, as a library has no init call. */
 struct mutex *threadline_nets_lock(void);
 struct mutex *threadline_nets_lock(void)
 {

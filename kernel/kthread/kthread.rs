@@ -85,7 +85,8 @@
 //! # How it is built
 //!
 //! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `block.rs`
-//! is what a thread and its owner share. `net.rs` knows the threads of a module.
+//! is what a thread and its owner share. `net.rs` knows the threads of a module, `nets.rs` the
+//! modules.
 
 mod block;
 mod builder;
@@ -94,6 +95,7 @@ mod error;
 mod firmware;
 mod life;
 mod net;
+mod nets;
 mod published;
 mod scope;
 mod stop;

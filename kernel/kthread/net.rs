@@ -13,18 +13,12 @@ use crate::{
         OwnEnd,
         World, //
     },
-    sys,
     task::Kthread, //
 };
-use core::cell::UnsafeCell;
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        lock::{
-            mutex::MutexBackend,
-            Lock, //
-        },
         Arc,
         Mutex, //
     }, //
@@ -98,37 +92,15 @@ impl Threads {
 /// A thread that has been woken and is not gone has an entry, which keeps its block alive.
 #[pin_data]
 pub(crate) struct Net {
-    /// The address of the module's `struct module`: a name only, never followed.
     module: usize,
     #[pin]
     threads: Mutex<Threads>,
 }
 
-/// The nets of all modules that use this copy of the library.
-struct Nets(UnsafeCell<KVec<Arc<Net>>>);
-
-// SAFETY: The vector is only touched under the lock, see `with_nets`, by whichever thread holds
-// that: what is in it may be used and dropped by any thread, as `Arc<Net>` is `Send`.
-unsafe impl Sync for Nets {}
-
-static NETS: Nets = Nets(UnsafeCell::new(KVec::new()));
-
-/// Calls `f` on the list of nets, under its lock.
-fn with_nets<R>(f: impl FnOnce(&mut KVec<Arc<Net>>) -> R) -> R {
-    // SAFETY: The helper returns a static mutex, initialised at compile time.
-    let lock = unsafe { Lock::<(), MutexBackend>::from_raw(sys::threadline_nets_lock()) };
-    let _guard = lock.lock();
-    // SAFETY: This is the only place that touches the vector, and the lock is held. No `f` below
-    // calls `with_nets` again: it would wait for the lock.
-    f(unsafe { &mut *NETS.0.get() })
-}
-
 impl Net {
-    /// Puts a net under the module. [`EBUSY`] if there is one already.
-    #[inline(never)]
-    pub(crate) fn spread(module: &'static ThisModule) -> Result<Arc<Self>> {
-        let module = module.as_ptr() as usize;
-        let net = Arc::pin_init(
+    /// A net without threads, for the given module.
+    pub(crate) fn new(module: usize) -> Result<Arc<Self>> {
+        Arc::pin_init(
             pin_init!(Self {
                 module,
                 threads <- new_mutex!(
@@ -137,40 +109,19 @@ impl Net {
                 ),
             }),
             GFP_KERNEL,
-        )?;
-        with_nets(|nets| {
-            if nets.iter().any(|other| other.module == module) {
-                return Err(EBUSY);
-            }
-            nets.push(net.clone(), GFP_KERNEL)?;
-            Ok(net)
-        })
+        )
     }
 
-    /// The net under the module, or [`ENODEV`].
-    #[inline(never)]
-    pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Self>> {
-        let module = module.as_ptr() as usize;
-        with_nets(|nets| nets.iter().find(|net| net.module == module).cloned()).ok_or(ENODEV)
+    /// The address of the module's `struct module`: a name only, never followed.
+    pub(crate) fn module(&self) -> usize {
+        self.module
     }
 
-    /// Stops and joins all threads, lets no new ones in, and takes the net away.
-    ///
-    /// No thread is left: the caller is none of them, as what loads and unloads modules is a task
-    /// of user space.
+    /// Stops and joins all threads, and lets no new ones in. To be called by none of the threads.
     #[inline(never)]
     pub(crate) fn close(&self) {
         self.threads.lock().open = false;
         self.clear(|_| true);
-        with_nets(|nets| {
-            if let Some(index) = nets.iter().position(|net| core::ptr::eq(&**net, self)) {
-                drop(nets.remove(index));
-            }
-            if nets.is_empty() {
-                // Nothing drops a static when the module goes: leave no memory in it.
-                *nets = KVec::new();
-            }
-        });
     }
 
     /// A name for one more scope.
@@ -312,14 +263,4 @@ impl Net {
             .find(|entry| which(entry) && !threads.awaits_caller(entry));
         found.map(|entry| entry.member.clone())
     }
-}
-
-/// Whether the address is in the memory of the module, in that part which stays until the module
-/// is gone. A module that is built in has no such memory, and never goes: any address will do.
-#[inline(never)]
-pub(crate) fn is_within<T>(module: &'static ThisModule, address: *const T) -> bool {
-    let module = module.as_ptr();
-    // SAFETY: A `ThisModule` that is not NULL is that of a module which the caller is part of, or
-    // stands on, so it is loaded. The address is only compared.
-    module.is_null() || unsafe { sys::threadline_within_module(module.cast(), address.cast()) }
 }

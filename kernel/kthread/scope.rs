@@ -2,10 +2,12 @@
 
 //! Who answers for the end of a thread.
 
-use crate::net::{
-    self,
-    Net,
-    ScopeId, //
+use crate::{
+    net::{
+        Net,
+        ScopeId, //
+    },
+    nets, //
 };
 use core::{
     marker::PhantomPinned,
@@ -42,7 +44,7 @@ impl Scope {
     ///
     /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
     pub fn new(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self::in_net(Net::under(module)?))
+        Ok(Self::in_net(nets::under(module)?))
     }
 
     fn in_net(net: Arc<Net>) -> Self {
@@ -91,8 +93,8 @@ impl Drop for Scope {
 /// what has been leaked, and no new one can be started. After that the module's code may go.
 ///
 /// That it is dropped is the one thing that is left to the module's author: don't wrap it in
-/// [`MaybeUninit`](core::mem::MaybeUninit) or [`Opaque`](kernel::types::Opaque), which drop
-/// nothing. The same is true of all registrations of the kernel crate.
+/// [`MaybeUninit`](core::mem::MaybeUninit), which drops nothing. The same is true of all
+/// registrations of the kernel crate.
 ///
 /// # Examples
 ///
@@ -148,10 +150,10 @@ impl ModuleScope {
     }
 
     fn scope_at(module: &'static ThisModule, place: *const Self) -> Result<Scope> {
-        if !net::is_within(module, place) {
+        if !nets::is_within(module, place) {
             return Err(EINVAL);
         }
-        Ok(Scope::in_net(Net::spread(module)?))
+        Ok(Scope::in_net(nets::spread(module)?))
     }
 }
 
@@ -166,6 +168,6 @@ impl Deref for ModuleScope {
 #[pinned_drop]
 impl PinnedDrop for ModuleScope {
     fn drop(self: Pin<&mut Self>) {
-        self.scope.net.close();
+        nets::take_away(&self.scope.net);
     }
 }
