@@ -11,7 +11,7 @@ use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
 use crate::setup::{Lab, analyzer, doctor, modules};
 use crate::vm::{self, Accel};
-use crate::{bench, demonstration, tests};
+use crate::{bench, children, demonstration, tests};
 
 /// Builds, boots, plugs, breaks and measures Rust drivers in the stock Debian
 /// kernel.
@@ -84,6 +84,7 @@ pub fn run() -> Result<ExitCode> {
     if let Command::Modem(arguments) = &cli.command {
         return crate::guest::by_hand::run(arguments).map(|()| ExitCode::SUCCESS);
     }
+    children::kill_all_on_interrupt();
     let lab = Lab::from_environment(cli.common.kernel)?;
     let accel = cli.common.accel;
     match cli.command {

@@ -26,7 +26,6 @@ fn main() -> ExitCode {
     if std::process::id() == 1 {
         guest::init();
     }
-    children::kill_all_on_interrupt();
     match commands::run() {
         Ok(code) => code,
         Err(error) => {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::kmsg::Kmsg;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::scenarios::echo;
@@ -62,6 +63,7 @@ impl Show<'_> {
         first.await_configured()?;
         second.await_configured()?;
         // The driver comes when the devices are there, as udev would have it.
+        let log = Kmsg::from_now();
         let started = Instant::now();
         modules::load(self.driver)?;
         let devices = followed(
@@ -83,7 +85,7 @@ impl Show<'_> {
         self.host
             .note("both threads that brought them up have ended by themselves");
         for device in &devices {
-            self.device_up(device)?;
+            self.device_up(device, &log)?;
         }
         let lines =
             fs::read_to_string("/proc/net/atm/devices").context("no /proc/net/atm/devices")?;
@@ -121,16 +123,24 @@ impl Show<'_> {
         Ok(())
     }
 
-    fn device_up(&self, device: &AtmDevice) -> Result<()> {
-        let rate: u64 = device
-            .attribute("link_rate")
-            .parse()
-            .context("no link rate")?;
-        ensure!(rate > 0, "{} has no rate", device.name);
+    /// What sysfs and the log say of a modem that is up.
+    fn device_up(&self, device: &AtmDevice, log: &Kmsg) -> Result<()> {
+        let rate = device.attribute("link_rate");
+        let whose = format!("ATM dev {}: ", device.number);
+        let said = log
+            .lines()
+            .into_iter()
+            .find(|line| line.contains(&whose) && line.contains("is up"));
+        let said = said.with_context(|| {
+            format!(
+                "the log does not say that the line of {} is up",
+                device.name
+            )
+        })?;
+        let said = said.split(&whose).nth(1).unwrap_or_default();
         let (name, mac) = (&device.name, device.attribute("address"));
         self.host.note(format!(
-            "ATM device {name}, MAC {mac}: line up, {} kbit/s down",
-            rate / 1000
+            "{name}: MAC {mac}, link rate {rate} bit/s; the log says: {said}"
         ));
         Ok(())
     }

@@ -55,7 +55,7 @@ pub fn shell() {
          \x20 modprobe speedtch      our driver (insmod /lib/modules/*/kernel/drivers/usb/atm/*.ko: the C one)\n\
          \x20 modprobe kexample      then: cat /dev/kexample\n\
          \x20 lab modem &            plug an emulated modem; end the command to pull it (lab modem --help)\n\
-         \x20 ps -eo pid,cls,rtprio,comm · cat /proc/net/atm/devices · dmesg · exit\n",
+         \x20 /bin/ps -eo pid,cls,rtprio,comm · cat /proc/net/atm/devices · dmesg · exit\n",
         fs::read_to_string("/proc/sys/kernel/osrelease")
             .unwrap_or_default()
             .trim()
