@@ -176,16 +176,20 @@ impl<M: Minidriver> Shared<M> {
             minidriver.heavy_init(stop, modem)?
         };
         let atm = this.register(stop, selected)?;
-        this.traffic.start()?;
         *this.atm.lock() = Some(atm.clone());
+        // A modem that can't be brought up has no ATM device.
+        Self::go_live(this, atm).inspect_err(|_| this.take_down())?;
+        Ok(())
+    }
 
+    /// Lets cells flow, and starts the thread that watches the line.
+    fn go_live(this: &Arc<Self>, atm: Arc<atm::Registration<Traffic>>) -> Result {
+        this.modem.phase("the start of traffic");
+        this.traffic.start()?;
         let shared = this.clone();
-        let watch = Builder::new(fmt!("{}/{} line", M::NAME, modem.device().path()))
-            .spawn(&this.threads, move |stop| shared.watch(stop, &atm))?;
-        // Those who ask all threads to stop may have missed that one, but not this one. In that
-        // case it is stopped when its handle goes.
-        stop.check()?;
-        watch.leave();
+        Builder::new(fmt!("{}/{} line", M::NAME, this.modem.device().path()))
+            .spawn(&this.threads, move |stop| shared.watch(stop, &atm))?
+            .leave();
         Ok(())
     }
 
@@ -214,6 +218,12 @@ impl<M: Minidriver> Shared<M> {
     /// Undoes all of it, in whatever phase. May be called again. Sleeps.
     fn tear_down(&self) {
         self.threads.stop();
+        self.take_down();
+    }
+
+    /// Ends the traffic, and takes the ATM device away if there is one. May be called again.
+    /// Sleeps.
+    fn take_down(&self) {
         self.traffic.stop();
         let atm = self.atm.lock().take();
         if let Some(atm) = atm {
