@@ -11,6 +11,7 @@
 //! is one thing to stop, and its waits end when it is.
 
 use crate::{
+    is_gone,
     modem::{
         self,
         LineEvent,
@@ -246,9 +247,4 @@ fn status(stop: &Stop, modem: &Modem) -> kthread::Result<Status> {
         read(stop, modem, &setup, &mut unknown[..length], TIMEOUT)?;
     }
     Ok(Status::from_bytes(state[0], rates))
-}
-
-/// Whether the modem is not there any more, so that a stop is on its way.
-fn is_gone(error: kernel::error::Error) -> bool {
-    error == ENODEV || error == ESHUTDOWN
 }

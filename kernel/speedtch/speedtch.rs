@@ -159,6 +159,8 @@ impl SpeedTouch {
                 .control_out(stop, request(&step.setup), step.data(), TIMEOUT);
             match sent {
                 Ok(()) => {}
+                // It refuses nothing any more.
+                Err(Error::Failed(error)) if is_gone(error) => return Err(error.into()),
                 Err(Error::Failed(error)) => dev_warn!(
                     modem,
                     "the modem did not take setting {:#04x}: {:?}\n",
@@ -208,4 +210,9 @@ fn read(
         return Err(EIO.into());
     }
     Ok(())
+}
+
+/// Whether the modem is not there any more, so that a stop is on its way.
+fn is_gone(error: kernel::error::Error) -> bool {
+    error == ENODEV || error == ESHUTDOWN
 }
