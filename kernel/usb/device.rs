@@ -85,8 +85,9 @@ impl Device {
     }
 
     pub(crate) fn speed(&self) -> bindings::usb_device_speed {
-        // SAFETY: The speed was set before any driver was probed, and stays.
-        unsafe { (*self.as_raw()).speed }
+        // SAFETY: The device is valid. Its speed was set before any driver was probed, but the
+        // hub driver writes it again while it resets the device, so it is read in one access.
+        unsafe { (&raw const (*self.as_raw()).speed).read_volatile() }
     }
 
     /// The path of ports from the bus to the device, such as `9-1`.

@@ -54,7 +54,8 @@ pub trait Driver: 'static {
     ) -> impl PinInit<Self::Data, Error> + 'a;
 
     /// The data is published and stays where it is until it is dropped: the place to start what
-    /// uses it. An error unbinds the interface and drops the data.
+    /// uses it. An error unbinds the interface and drops the data, without a call of
+    /// [`disconnect`](Self::disconnect).
     fn bound(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>) -> Result {
         let _ = (interface, data);
         Ok(())
@@ -63,7 +64,8 @@ pub trait Driver: 'static {
     /// The interface is being unbound; the device may be gone. The data is dropped afterwards,
     /// the other interfaces that the driver [claimed](Interface::claim) are released before that.
     ///
-    /// Transfers on the interface's endpoints have failed already, and new ones are refused.
+    /// Transfers on the interface's endpoints have failed already, and new ones are refused; those
+    /// on claimed interfaces may not have, and do when it returns.
     fn disconnect(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>);
 }
 
@@ -172,8 +174,9 @@ impl<T: Driver> Adapter<T> {
         release(intf, false);
     }
 
-    /// Before and after a reset of the device: nothing to do, the one who is told is the one who
-    /// does it.
+    /// Before and after a reset of the device: nothing to do, because it is the driver itself that
+    /// resets it, from a thread that a call of `disconnect` would wait for. After one that user
+    /// space asked for, the driver finds its transfers cancelled, and the device forgetful.
     ///
     /// # Safety
     ///

@@ -231,7 +231,8 @@ impl<H: Handler> Transfer<'_, H> {
     /// How the last transfer ended: the number of bytes moved, or why it failed.
     ///
     /// `ENOENT`, `ECONNRESET` and `ESHUTDOWN` mean that it was cancelled, because the stream was
-    /// stopped or the device is gone. 0 bytes before the first one.
+    /// stopped or the device is gone. 0 bytes before the first one; means nothing after a
+    /// submission that failed.
     pub fn result(&self) -> Result<usize> {
         // SAFETY: Not in flight, by the type invariants.
         unsafe { self.slot.urb.result() }

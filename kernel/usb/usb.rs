@@ -20,9 +20,11 @@
 //! # A device is not trusted
 //!
 //! Endpoints come out of the descriptors through [`Interface`], by the number of an alternate
-//! setting, and have a type ([`BulkIn`], [`BulkOut`], [`InterruptIn`]): a transfer on an endpoint
-//! that the device lacks, or of another kind, can't be written. What a device says about lengths
-//! is bounded by the memory that we gave it.
+//! setting, and have a type ([`BulkIn`], [`BulkOut`], [`InterruptIn`]), so that a transfer in the
+//! wrong direction, or on an endpoint that the device lacks, can't be written. The type does not
+//! say whose endpoint it is, or whether its alternate setting is selected: a transfer fails where
+//! there is no such endpoint. What a device says about lengths is bounded by the memory that we
+//! gave it.
 //!
 //! # When the device goes
 //!
@@ -34,8 +36,10 @@
 //! - A [`Stream`] ends with [`Stream::stop`] or when it is dropped. If it is leaked, there is the
 //!   USB core: before [`Driver::disconnect`] is called it ends all transfers on the endpoints of
 //!   the interface, and endpoints are only given out for interfaces that are bound or claimed.
-//!   What that leaves is code that keeps an endpoint in a place that outlives the binding, makes
-//!   a stream of it there, and leaks that.
+//!   What that leaves is a stream that is leaked *and* runs on an endpoint which the USB core
+//!   does not look after: by a probe that starts it and then fails, in a place that outlives the
+//!   binding, or on a device that the endpoint is not of. Nothing ends its transfers before the
+//!   module goes, so don't leak one.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 
