@@ -13,10 +13,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::commands;
 use crate::guest::scenarios;
 use crate::protocol::{Breakage, Job};
-use crate::setup::Lab;
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::steps::Key;
+use crate::setup::{Lab, modules};
+use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Options, Vm};
 
 mod junit;
@@ -71,6 +71,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         boots_lost: Mutex::default(),
     });
     let mut trials = host_tests(lab, &ground)?;
+    trials.extend(source_tests(lab, &kernel, &ground));
     trials.extend(lab_tests(&ground));
     trials.extend(kernel_tests(lab, &kernel, &ground)?);
     trials.extend(
@@ -143,6 +144,46 @@ impl Ground {
         }
         result.map(drop)
     }
+}
+
+/// Compiles the examples of the documentation and runs them.
+const RUN_EXAMPLES: &str = r#"
+cd /src/host/tools
+CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
+    cargo test --locked --offline --doc --workspace --target x86_64-unknown-linux-gnu >&2
+"#;
+
+/// What can be said of the sources alone.
+fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> {
+    let (root, source, release) = (lab.root.clone(), lab.source.clone(), kernel.release.clone());
+    let examples = ground.trial("source::examples_run".to_owned(), {
+        let root = root.clone();
+        move |_| root.output(RUN_EXAMPLES, &[]).map(drop)
+    });
+    let fence = ground.trial("source::minidrivers_have_no_unsafe".to_owned(), {
+        let source = source.clone();
+        move |_| has_no_unsafe(&source)
+    });
+    let lints = ground.trial(
+        "source::kernel_crates_have_no_lints".to_owned(),
+        move |_| {
+            let said = modules::lint(&root, &source, &release)?;
+            anyhow::ensure!(said.trim().is_empty(), "{said}");
+            Ok(())
+        },
+    );
+    vec![examples, fence, lints]
+}
+
+/// Minidrivers and examples stand on safe abstractions alone.
+fn has_no_unsafe(source: &Path) -> Result<()> {
+    for folder in ["kernel/speedtch", "kernel/kexample"] {
+        for file in files_below(&source.join(folder))? {
+            let text = std::fs::read_to_string(&file)?;
+            anyhow::ensure!(!text.contains("unsafe"), "{} says unsafe", file.display());
+        }
+    }
+    Ok(())
 }
 
 /// That the lab notices a guest that breaks, and says what it saw.

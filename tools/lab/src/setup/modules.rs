@@ -9,15 +9,25 @@ use anyhow::{Context, Result};
 use super::Lab;
 use super::kernel::Kernel;
 use crate::fail::Failure;
+use crate::root::Root;
 use crate::steps::{Key, Step, files_below};
 
 /// Where the modules are built, in the toolchain root.
 const BUILD: &str = "/src/build";
+/// Where they are built with clippy, which shares nothing with a real build.
+const LINT: &str = "/src/lint";
 /// The folders that the kernel build sees.
 const SOURCES: [&str; 2] = ["kernel", "wire"];
 
 const MAKE: &str = r#"
 make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/build/kernel modules
+"#;
+
+/// What clippy says comes only of what it compiles, so everything is compiled again.
+const LINT_ALL: &str = r#"
+find /src/lint -name '*.o' -delete
+make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/lint/kernel CLIPPY=1 modules 2>&1 |
+    sed -n '/^\(warning\|error\)/,/^$/p'
 "#;
 
 /// Builds the modules and leaves them in the checkout, at
@@ -39,6 +49,15 @@ pub fn build(lab: &Lab, kernel: &Kernel) -> Result<PathBuf> {
             make(lab, kernel, step, &target)
         })?;
     Ok(target)
+}
+
+/// What clippy and the compiler have to say of the kernel crates below `source`,
+/// by the kernel's own lints; nothing is best.
+pub fn lint(root: &Root, source: &Path, release: &str) -> Result<String> {
+    for folder in SOURCES {
+        mirror(&source.join(folder), &root.host(LINT).join(folder))?;
+    }
+    root.output(LINT_ALL, &[Kernel::TREE, release])
 }
 
 fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
