@@ -116,7 +116,8 @@ impl<Ctx: device::DeviceContext> Interface<Ctx> {
 /// Endpoints are given out only while the interface is bound. The USB core ends all transfers on
 /// the endpoints of an interface that is unbound, so nothing is in flight when its driver is gone.
 impl Interface<device::Bound> {
-    /// Finds a bulk endpoint towards the host in an alternate setting, by the endpoint's number.
+    /// Finds a bulk endpoint towards the host in an alternate setting, by the endpoint's number,
+    /// with or without the bit for the direction.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Interface<device::Bound> {
 }
 
 impl Interface<device::Core<'_>> {
-    /// The device's place in words, as `usb_make_path()` makes it: `usb-<bus>-<ports>`.
+    /// The device's place in words, as `usb_make_path()` makes it: `usb-<bus>-<ports>`. May sleep.
     pub fn usb_path(&self) -> Result<CString> {
         let device = self.device().as_raw();
         // SAFETY: The device is valid, and so is its bus as long as drivers are bound to it. Both
@@ -186,7 +187,7 @@ impl Interface<device::Core<'_>> {
     /// Claims another interface of the device for the same driver, by its number.
     ///
     /// The driver's probe is not called for it. It is released when this interface is unbound,
-    /// or its probe fails; and when it is unbound itself, this interface is unbound too.
+    /// or its probe fails; and when it is unbound itself, this interface is unbound too. Sleeps.
     ///
     /// # Errors
     ///

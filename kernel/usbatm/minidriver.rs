@@ -26,9 +26,10 @@ pub trait InModule {
 /// A driver for one kind of ADSL modem.
 ///
 /// A value of the type stands for one modem. Its methods are called in the order in which they
-/// stand here, each when the one before has succeeded, and all but the first on threads of the
-/// modem's own, where they may take their time: every wait goes through the [`Stop`] that they
-/// are given, and ends at once when the modem goes.
+/// stand here, each when the one before has succeeded. Those that are given a [`Stop`] run on
+/// threads of the modem's own, where they may take their time: every wait goes through that, and
+/// ends at once when the modem goes. The first and the last, and the drop of the value, may run
+/// on the hub thread, which serves all other devices as well: they may sleep, but not for long.
 ///
 /// An error ends the modem's life as far as it has got, and the log tells in which
 /// [phase](Modem::phase). What has to be undone is undone when the value is dropped, which is the
@@ -120,7 +121,8 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// The modem goes, its threads and its traffic have ended; the ATM device is about to go.
+    /// What [`atm_start`](Self::atm_start) began is over: the traffic has ended, nobody watches the
+    /// line any more, and the ATM device is about to go. As a rule the modem itself is gone.
     fn atm_stop(&self, line: &Line<'_>) {
         let _ = line;
     }
