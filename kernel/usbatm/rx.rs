@@ -119,9 +119,12 @@ impl Rx {
         strays
     }
 
-    /// Whether it has been started, and not stopped.
-    pub(crate) fn is_running(&self) -> bool {
-        self.state.lock().traffic.is_some()
+    /// Has transfers submitted again later, unless it has been stopped: what is queued here is
+    /// queued before [`Rx::stop`] returns, so that whoever stops can wait for it afterwards.
+    pub(crate) fn queue_revival(&self) {
+        if let Some(traffic) = &self.state.lock().traffic {
+            traffic.queue_revival();
+        }
     }
 
     /// Opens a connection. Sleeps.

@@ -247,8 +247,8 @@ impl WorkItem<REVIVAL> for Traffic {
 
     fn run(this: Arc<Self>) {
         this.tx.handler().resume(&this.tx);
-        if this.rx.start().is_err() && this.rx.handler().is_running() {
-            this.queue_revival();
+        if this.rx.start().is_err() {
+            this.rx.handler().queue_revival();
         }
     }
 }
