@@ -24,6 +24,11 @@ impl Failure {
         }
     }
 
+    /// What failed.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Names the log that tells the whole story.
     pub fn log(mut self, log: &Path) -> Self {
         self.log = Some(log.to_owned());

@@ -173,8 +173,8 @@ pub fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name();
-        if name.to_string_lossy().starts_with('.') || name == "target" {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || name == "target" || name.ends_with("_generated.rs") {
             continue;
         }
         if entry.file_type()?.is_dir() {

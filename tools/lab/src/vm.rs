@@ -78,9 +78,11 @@ impl Vm {
         if options.accel == Accel::Kvm {
             match Self::try_boot(image, options, Accel::Kvm, KVM_LIMIT) {
                 Ok(vm) => return Ok(vm),
-                Err(_) => eprintln!(
-                    "lab: /dev/kvm did not boot the guest within {} s; going on with QEMU's own emulation",
-                    KVM_LIMIT.as_secs()
+                Err(error) => eprintln!(
+                    "lab: no use of KVM here ({}); going on with QEMU's own emulation",
+                    error
+                        .downcast_ref()
+                        .map_or("it cannot be tried", Failure::what)
                 ),
             }
         }

@@ -8,8 +8,8 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::Lab;
 use super::kernel::Kernel;
+use super::{Lab, modules};
 use crate::steps::Key;
 
 const GENERATE: &str = r#"
@@ -20,7 +20,11 @@ make -s CC="$(cat ../cc)" HOSTCC=gcc-14 KERNELRELEASE="$(cat ../release)" rust-a
 /// The last of the kernel's crates that ours stand on; samples and drivers follow it.
 const LAST: &str = "kernel";
 
-/// Writes `rust-project.json` into the checkout.
+/// What the build generates, and the crate that includes it wants beside itself.
+const GENERATED: &str = "kernel/atm/bindings_generated.rs";
+
+/// Writes `rust-project.json` into the checkout, and beside the crates what they
+/// include.
 pub fn write(lab: &Lab, kernel: &Kernel) -> Result<()> {
     let kbuild = fs::read_to_string(lab.source.join("kernel/Kbuild"))?;
     let target = lab.source.join("rust-project.json");
@@ -48,7 +52,13 @@ pub fn write(lab: &Lab, kernel: &Kernel) -> Result<()> {
             )?;
             fs::write(&target, serde_json::to_vec(&project)?)
                 .with_context(|| format!("cannot write {}", target.display()))
-        })
+        })?;
+    fs::copy(
+        lab.root.host(modules::BUILD).join(GENERATED),
+        lab.source.join(GENERATED),
+    )
+    .with_context(|| format!("cannot write {GENERATED}"))?;
+    Ok(())
 }
 
 /// Turns paths in the toolchain root into paths on the host.

@@ -13,7 +13,7 @@ use crate::root::Root;
 use crate::steps::{Key, Step, files_below};
 
 /// Where the modules are built, in the toolchain root.
-const BUILD: &str = "/src/build";
+pub const BUILD: &str = "/src/build";
 /// Where they are built with clippy, which shares nothing with a real build.
 const LINT: &str = "/src/lint";
 /// The folders that the kernel build sees.
