@@ -86,35 +86,40 @@ pub fn run() -> Result<ExitCode> {
     }
     children::kill_all_on_interrupt();
     let lab = Lab::from_environment(cli.common.kernel)?;
-    let accel = cli.common.accel;
-    match cli.command {
+    let result = perform(&lab, cli.command, cli.common.accel);
+    lab.give_back();
+    result
+}
+
+fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
+    match command {
         Command::Run => {
-            let (kernel, image) = ready(&lab)?;
-            demonstration::show(&lab, &kernel, &image, accel)
+            let (kernel, image) = ready(lab)?;
+            demonstration::show(lab, &kernel, &image, accel)
         }
-        Command::Test { arguments } => tests::run(&lab, accel, &arguments),
+        Command::Test { arguments } => tests::run(lab, accel, &arguments),
         Command::Bench { samples } => {
-            let (_, image) = ready(&lab)?;
-            bench::run(&lab, &image, accel, samples)
+            let (_, image) = ready(lab)?;
+            bench::run(lab, &image, accel, samples)
         }
         Command::Build => {
             let _lock = lab.lock()?;
-            let kernel = kernel::set_up(&lab)?;
-            let folder = modules::build(&lab, &kernel)?;
-            analyzer::write(&lab, &kernel)?;
+            let kernel = kernel::set_up(lab)?;
+            let folder = modules::build(lab, &kernel)?;
+            analyzer::write(lab, &kernel)?;
             println!("{}", folder.display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {
-            let (_, image) = ready(&lab)?;
+            let (_, image) = ready(lab)?;
             vm::shell(&image, accel).map(|()| ExitCode::SUCCESS)
         }
-        Command::Doctor => Ok(if doctor::examine(&lab)? {
+        Command::Doctor => Ok(if doctor::examine(lab)? {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         }),
-        Command::Clean { all } => clean(&lab, all),
+        Command::Clean { all } => clean(lab, all),
         Command::Modem(_) => unreachable!("handled above"),
     }
 }

@@ -21,7 +21,7 @@ make -s CC="$(cat ../cc)" HOSTCC=gcc-14 KERNELRELEASE="$(cat ../release)" rust-a
 const LAST: &str = "kernel";
 
 /// What the build generates, and the crate that includes it wants beside itself.
-const GENERATED: &str = "kernel/atm/bindings_generated.rs";
+pub const GENERATED: &str = "kernel/atm/bindings_generated.rs";
 
 /// Writes `rust-project.json` into the checkout, and beside the crates what they
 /// include.

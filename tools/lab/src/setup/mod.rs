@@ -10,7 +10,8 @@ pub mod kernel;
 pub mod modules;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::os::unix::fs::lchown;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::fcntl::{Flock, FlockArg};
@@ -63,4 +64,28 @@ impl Lab {
             .map_err(|(_, error)| error)
             .context("cannot lock the cache")
     }
+
+    /// Under sudo, what the lab left in the checkout belongs to who called it.
+    pub fn give_back(&self) {
+        let id = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+        let (user, group) = (id("SUDO_UID"), id("SUDO_GID"));
+        if user.is_none() {
+            return;
+        }
+        for made in ["target", "rust-project.json", analyzer::GENERATED] {
+            // It may not have been made; and it is a courtesy, not a condition.
+            let _ = give(&self.source.join(made), user, group);
+        }
+    }
+}
+
+/// Gives `path`, and all below it, to a user.
+fn give(path: &Path, user: Option<u32>, group: Option<u32>) -> std::io::Result<()> {
+    lchown(path, user, group)?;
+    if path.is_dir() && !path.is_symlink() {
+        for entry in path.read_dir()? {
+            give(&entry?.path(), user, group)?;
+        }
+    }
+    Ok(())
 }

@@ -67,13 +67,15 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
     lab.root
         .run(step, MAKE, &[Kernel::TREE, &kernel.release])
         .map_err(|error| explain(step, error))?;
+    // The build folder may hold modules that are no longer part of the sources.
+    let built = lab.root.host(BUILD).join("kernel");
+    let _ = fs::remove_dir_all(target);
     fs::create_dir_all(target)?;
-    for entry in fs::read_dir(lab.root.host(BUILD).join("kernel"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "ko") {
-            let to = target.join(path.file_name().context("a module without a name")?);
-            fs::copy(&path, &to).with_context(|| format!("cannot write {}", to.display()))?;
-        }
+    for line in fs::read_to_string(built.join("modules.order"))?.lines() {
+        let module = Path::new(line).with_extension("ko");
+        let to = target.join(module.file_name().context("a module without a name")?);
+        fs::copy(built.join(&module), &to)
+            .with_context(|| format!("cannot write {}", to.display()))?;
     }
     Ok(())
 }
