@@ -47,7 +47,7 @@ use kthread::{
 module! {
     type: KExample,
     name: "kexample",
-    authors: ["The Threadline authors"],
+    authors: ["Threadline developers"],
     description: "A periodic job in a kernel thread, with its status in /dev/kexample",
     license: "GPL",
     params: {
@@ -119,8 +119,9 @@ fn run(stop: &Stop, period: Delta) -> kthread::Result {
 
 /// Its periodic job.
 fn tick(stop: &Stop, period: Delta, status: &mut Status) -> kthread::Result {
-    let mut ticker = Ticker::new(period)?;
+    let mut ticker = Ticker::new(period).inspect_err(|_| pr_err!("period_ms must not be 0\n"))?;
     status.state = State::Running;
+    STATUS.publish(status.to_words());
     stop.ready();
 
     loop {

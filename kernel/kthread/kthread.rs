@@ -43,6 +43,7 @@
 //!     link: Arc<Link>,
 //! }
 //!
+//! /// The module's type has a field `threads: ModuleScope`; without it there are no scopes.
 //! fn probe(module: &'static ThisModule, index: u32, link: Arc<Link>) -> Result<Modem> {
 //!     let threads = Scope::new(module)?;
 //!     let upload = Builder::new(fmt!("modem/{index}")).spawn(&threads, {
@@ -87,6 +88,9 @@
 //! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `block.rs`
 //! is what a thread and its owner share. `net.rs` knows the threads of a module, `nets.rs` the
 //! modules.
+
+/// What the lines begin with that the library logs.
+const __LOG_PREFIX: &[u8] = b"kthread\0";
 
 mod block;
 mod builder;

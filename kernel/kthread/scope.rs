@@ -44,7 +44,9 @@ impl Scope {
     ///
     /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
     pub fn new(module: &'static ThisModule) -> Result<Self> {
-        Ok(Self::in_net(nets::under(module)?))
+        let net = nets::under(module)
+            .inspect_err(|_| pr_err!("a module without a ModuleScope can't have threads\n"))?;
+        Ok(Self::in_net(net))
     }
 
     fn in_net(net: Arc<Net>) -> Self {

@@ -28,7 +28,7 @@ use kthread::ModuleScope;
 module! {
     type: Tests,
     name: "kthread_test",
-    authors: ["The Threadline authors"],
+    authors: ["Threadline developers"],
     description: "Tests of the kthread library",
     license: "GPL",
     params: {

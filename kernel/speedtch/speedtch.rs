@@ -58,7 +58,7 @@ const TIMEOUT: Delta = Delta::from_millis(modem::TIMEOUT_MSECS as i64);
 /// How long it may take to say that it is alive.
 const ALIVE_TIMEOUT: Delta = Delta::from_millis(modem::ALIVE_TIMEOUT_MSECS as i64);
 
-/// What can be chosen about a modem.
+/// What a driver decides about a modem, in one place.
 #[derive(Clone, Copy)]
 struct Settings {
     /// The alternate setting of the data interface.

@@ -26,13 +26,15 @@ pub trait InModule {
 /// A driver for one kind of ADSL modem.
 ///
 /// A value of the type stands for one modem. Its methods are called in the order in which they
-/// stand here, each when the one before has succeeded. Those that are given a [`Stop`] run on
+/// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) is left
+/// out for a modem that is alive. Those that are given a [`Stop`] run on
 /// threads of the modem's own, where they may take their time: every wait goes through that, and
 /// ends at once when the modem goes. The first and the last, and the drop of the value, may run
 /// on the hub thread, which serves all other devices as well: they may sleep, but not for long.
 ///
 /// An error ends the modem's life as far as it has got, and the log tells in which
-/// [phase](Modem::phase). What has to be undone is undone when the value is dropped, which is the
+/// [phase](Modem::phase); only an error of [`watch`](Self::watch) leaves the ATM device as it is,
+/// and is logged. What has to be undone is undone when the value is dropped, which is the
 /// `unbind` of drivers in C.
 ///
 /// # Examples
@@ -95,7 +97,8 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         info: Option<&'static Self::IdInfo>,
     ) -> Result<(Self, Channels)>;
 
-    /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out.
+    /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out. A
+    /// modem that does not answer is `Ok(false)`; an error gives it up.
     fn is_alive(&self, stop: &Stop, modem: &Modem) -> kthread::Result<bool> {
         let _ = (stop, modem);
         Ok(false)

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::Args;
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
 use crate::guest::removal::{Means, Phase};
@@ -15,8 +16,19 @@ use crate::vm::{Accel, Options, Vm};
 
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// Measures each `samples` times and prints medians and extremes.
-pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<ExitCode> {
+/// What is measured.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Arguments {
+    /// How often each is measured
+    #[arg(long, default_value_t = 10)]
+    samples: usize,
+    /// Leave the C driver out, which takes most of the time
+    #[arg(long)]
+    ours: bool,
+}
+
+/// Measures, and prints medians and extremes.
+pub fn run(lab: &Lab, image: &Image, accel: Accel, arguments: Arguments) -> Result<ExitCode> {
     let options = Options {
         accel,
         console_log: lab.cache.join("log/console.log"),
@@ -26,45 +38,89 @@ pub fn run(lab: &Lab, image: &Image, accel: Accel, samples: usize) -> Result<Exi
         options,
         vm: None,
     };
+    let mut rows = Vec::new();
+    for phase in Phase::ALL {
+        for means in Means::ALL {
+            let row = Row::measure(&mut machine, phase, means, arguments)?;
+            eprintln!(
+                "  {}: ours {}, C {}",
+                row.name(),
+                row.ours.text(),
+                row.c.text()
+            );
+            rows.push(row);
+        }
+    }
+    println!("{}", table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One phase and one means.
+struct Row {
+    phase: Phase,
+    means: Means,
+    ours: Samples,
+    c: Samples,
+}
+
+impl Row {
+    fn measure(
+        machine: &mut Machine<'_>,
+        phase: Phase,
+        means: Means,
+        arguments: Arguments,
+    ) -> Result<Self> {
+        let (mut ours, mut c) = (Samples::default(), Samples::default());
+        for _ in 0..arguments.samples.max(1) {
+            ours.add(machine.measure(Driver::Ours, phase, means)?);
+            // One look at a driver that blocks is enough.
+            if !arguments.ours && !c.gave_up() {
+                c.add(machine.measure(Driver::C, phase, means)?);
+            }
+        }
+        Ok(Self {
+            phase,
+            means,
+            ours,
+            c,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("{}, {}", self.phase.name(), self.means.name())
+    }
+}
+
+/// The medians, beside what the same means takes with an idle modem, and beside C.
+fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN).set_header([
         "ms, median (least–most)",
         "ours",
+        "ours / idle",
         "stock C",
         "C / ours",
     ]);
-    for phase in Phase::ALL {
-        for means in Means::ALL {
-            let (mut ours, mut c) = (Samples::default(), Samples::default());
-            for _ in 0..samples.max(1) {
-                ours.add(machine.measure(Driver::Ours, phase, means)?);
-                // One look at a driver that blocks is enough.
-                if !c.gave_up() {
-                    c.add(machine.measure(Driver::C, phase, means)?);
-                }
-            }
-            eprintln!(
-                "  {}, {}: ours {}, C {}",
-                phase.name(),
-                means.name(),
-                ours.text(),
-                c.text()
-            );
-            table.add_row([
-                format!("{}, {}", phase.name(), means.name()),
-                ours.text(),
-                c.text(),
-                ratio(&ours, &c),
-            ]);
-        }
+    for row in rows {
+        let is_idle = |other: &&Row| other.phase == Phase::Idle && other.means == row.means;
+        let idle = rows
+            .iter()
+            .find(is_idle)
+            .map_or(f64::NAN, |idle| idle.ours.median());
+        table.add_row([
+            row.name(),
+            row.ours.text(),
+            format!("{:.1}", row.ours.median() / idle),
+            row.c.text(),
+            ratio(&row.ours, &row.c),
+        ]);
     }
-    for column in 1..4 {
+    for column in 1..5 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    println!("{table}");
-    Ok(ExitCode::SUCCESS)
+    table
 }
 
 /// The machine that measures; a new one where a driver has blocked the old one.
@@ -139,6 +195,9 @@ impl Samples {
 }
 
 fn ratio(ours: &Samples, c: &Samples) -> String {
+    if c.ms.is_empty() && !c.gave_up() {
+        return String::new();
+    }
     let sign = if c.gave_up() { "> " } else { "" };
     format!("{sign}{:.1}", c.median() / ours.median())
 }

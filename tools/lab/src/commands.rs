@@ -1,12 +1,14 @@
 //! The command line.
 
 use std::fs;
+use std::io::{IsTerminal, stdin};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand};
 
+use crate::fail::Failure;
 use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
 use crate::setup::{Lab, analyzer, doctor, modules};
@@ -56,11 +58,7 @@ enum Command {
     Build,
     /// How long it takes to take a modem away, in every phase of its life and
     /// by every means, beside the stock C driver
-    Bench {
-        /// How often each is measured
-        #[arg(long, default_value_t = 10)]
-        samples: usize,
-    },
+    Bench(bench::Arguments),
     /// An interactive virtual machine with the modules and the emulated modems
     /// at hand
     Shell,
@@ -98,9 +96,9 @@ fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
             demonstration::show(lab, &kernel, &image, accel)
         }
         Command::Test { arguments } => tests::run(lab, accel, &arguments),
-        Command::Bench { samples } => {
+        Command::Bench(arguments) => {
             let (_, image) = ready(lab)?;
-            bench::run(lab, &image, accel, samples)
+            bench::run(lab, &image, accel, arguments)
         }
         Command::Build => {
             let _lock = lab.lock()?;
@@ -111,6 +109,11 @@ fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {
+            let todo = "start it from one; './lab run' and './lab test' need none";
+            ensure!(
+                stdin().is_terminal(),
+                Failure::new("the shell needs a terminal", todo)
+            );
             let (_, image) = ready(lab)?;
             vm::shell(&image, accel).map(|()| ExitCode::SUCCESS)
         }

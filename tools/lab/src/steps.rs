@@ -122,6 +122,11 @@ impl Step {
         &self.log
     }
 
+    /// Prints a line that stays.
+    pub fn print(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("  | {line}"));
+    }
+
     /// Shows what the step is busy with.
     pub fn show(&self, message: impl Into<String>) {
         self.bar.set_message(message.into());

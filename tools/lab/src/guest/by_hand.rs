@@ -8,7 +8,7 @@ use clap::Args;
 use modem::{Bus, Fault, Modem, What};
 
 use super::firmware;
-use super::plugged::options;
+use super::plugged::{options, phase_after};
 
 /// What can be chosen about it.
 #[derive(Args)]
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Pull it after so many bytes of firmware
     #[arg(long, value_name = "BYTES")]
     unplug_at: Option<usize>,
+    /// Tell everything that happens to it, not only its phases
+    #[arg(long)]
+    verbose: bool,
     /// Never deliver its firmware
     #[arg(long)]
     no_firmware: bool,
@@ -53,12 +56,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             view.events.get(shown).cloned()
         });
         let Some(event) = next else { continue };
-        println!(
-            "modem {}: {:9.3} s {:?}",
-            arguments.number,
-            event.at.as_secs_f64(),
-            event.what
-        );
+        let (number, at) = (arguments.number, event.at.as_secs_f64());
+        if arguments.verbose {
+            println!("modem {number}: {at:9.3} s  {:?}", event.what);
+        } else if let Some(phase) = phase_after(&event.what) {
+            println!("modem {number}: {at:9.3} s  {phase}");
+        }
         shown += 1;
         if matches!(event.what, What::Unplugged { .. }) {
             return Ok(());

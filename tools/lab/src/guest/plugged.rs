@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Modem, Options, Port, What};
+use modem::{Modem, Options, Port, Stage, What};
 
 use super::sysfs::{AtmDevice, Thread, driver_threads};
 use super::{Host, firmware};
@@ -124,22 +124,30 @@ impl Plugged {
 
     /// What the modem is doing, in words, from its own log.
     fn phase(&self) -> &'static str {
-        let view = self.modem.events();
-        let last = view.iter().rev().find_map(|event| match &event.what {
-            What::Unplugged { .. } => Some("unplugged"),
-            What::LineUp { .. } => Some("line up"),
-            What::Training => Some("line synchronising"),
-            What::Booted => Some("firmware running"),
-            What::StageDone {
-                stage: modem::Stage::Two,
-                ..
-            } => Some("starting its firmware"),
-            What::StageStarted { .. } => Some("taking firmware"),
-            What::Configured { .. } => Some("configured"),
-            _ => None,
-        });
+        let events = self.modem.events();
+        let last = events
+            .iter()
+            .rev()
+            .find_map(|event| phase_after(&event.what));
         last.unwrap_or("plugged in")
     }
+}
+
+/// The phase that begins when this happens, in words.
+pub fn phase_after(what: &What) -> Option<&'static str> {
+    Some(match what {
+        What::Unplugged { .. } => "unplugged",
+        What::LineUp { .. } => "line up",
+        What::LineDown => "line down",
+        What::Training => "line synchronising",
+        What::Booted => "firmware running",
+        What::StageDone {
+            stage: Stage::Two, ..
+        } => "starting its firmware",
+        What::StageStarted { .. } => "taking firmware",
+        What::Configured { .. } => "configured",
+        _ => return None,
+    })
 }
 
 /// Waits until `held` holds.

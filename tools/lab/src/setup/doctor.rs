@@ -53,7 +53,7 @@ pub fn examine(lab: &Lab) -> Result<bool> {
             Some(text) => ('✓', text),
             None => (
                 '✗',
-                format!("missing; './lab build' brings it (kernel series {SERIES})"),
+                format!("missing; './lab build' brings them (kernel series {SERIES})"),
             ),
         };
         println!("  {mark} {what:<15} {text}");

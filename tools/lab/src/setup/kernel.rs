@@ -87,7 +87,7 @@ pub fn set_up(lab: &Lab) -> Result<Kernel> {
     let key = key(lab).map_err(|_| {
         Failure::new(
             "--kernel: no such folder",
-            "name one that holds linux/ and stock/",
+            "name one that holds linux/, stock/, release and cc",
         )
     })?;
     match &lab.own_kernel {

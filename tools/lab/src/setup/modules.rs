@@ -67,6 +67,9 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
     lab.root
         .run(step, MAKE, &[Kernel::TREE, &kernel.release])
         .map_err(|error| explain(step, error))?;
+    for line in said(&fs::read_to_string(step.log())?, &["warning"]) {
+        step.print(&line);
+    }
     // The build folder may hold modules that are no longer part of the sources.
     let built = lab.root.host(BUILD).join("kernel");
     let _ = fs::remove_dir_all(target);
@@ -120,7 +123,7 @@ fn mirror(from: &Path, to: &Path) -> Result<()> {
 /// The compiler's own words, then one line.
 fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
     let log = fs::read_to_string(step.log()).unwrap_or_default();
-    let said = compiler_errors(&log);
+    let said = said(&log, &["error", "ERROR: modpost"]);
     if said.is_empty() {
         return error;
     }
@@ -133,28 +136,32 @@ fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
     .into()
 }
 
-/// The errors in a build's log, each with the lines that belong to it.
-fn compiler_errors(log: &str) -> Vec<String> {
+/// What the compilers said in a build's log that begins with one of `kinds`, each
+/// with the lines that belong to it, and with paths from the checkout's root.
+fn said(log: &str, kinds: &[&str]) -> Vec<String> {
     let mut said = Vec::new();
     let mut inside = false;
     for line in log.lines() {
-        inside = match line {
-            _ if line.starts_with("error")
-                || line.contains(": error: ")
-                || line.starts_with("ERROR: modpost") =>
-            {
-                true
+        let is_wanted =
+            |kind: &&str| line.starts_with(*kind) || line.contains(&format!(": {kind}: "));
+        if kinds.iter().any(is_wanted) {
+            inside = true;
+        } else if line.is_empty() {
+            if inside {
+                said.push(String::new());
             }
-            _ if line.is_empty() || line.starts_with("warning") || line.starts_with("make") => {
-                false
-            }
-            _ => inside,
-        };
+            inside = false;
+        } else if ["error", "warning", "make"]
+            .iter()
+            .any(|other| line.starts_with(other))
+        {
+            inside = false;
+        }
         if inside {
-            said.push(line.to_owned());
+            said.push(line.replacen("--> ", "--> kernel/", 1));
         }
     }
-    said.truncate(60);
+    said.truncate(80);
     said
 }
 
@@ -163,11 +170,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_compilers_errors_are_found_whole() {
-        let log = "  RUSTC [M] x.o\nwarning: unused\n --> y\n\nerror[E0308]: mismatched\n --> x.rs:1:1\n\nmake: *** [x]\n";
+    fn what_the_compilers_say_is_found_whole() {
+        let log = "  RUSTC [M] x.o\nwarning: unused\n --> y/y.rs:2:2\n\n\
+                   error[E0308]: mismatched\n --> x/x.rs:1:1\n\nmake: *** [x]\n";
+        let errors = ["error[E0308]: mismatched", " --> kernel/x/x.rs:1:1", ""];
+        assert_eq!(said(log, &["error"]), errors);
         assert_eq!(
-            compiler_errors(log),
-            ["error[E0308]: mismatched", " --> x.rs:1:1"]
+            said(log, &["warning"]),
+            ["warning: unused", " --> kernel/y/y.rs:2:2", ""]
         );
     }
 
