@@ -139,9 +139,8 @@ impl Show<'_> {
         })?;
         let said = said.split(&whose).nth(1).unwrap_or_default();
         let (name, mac) = (&device.name, device.attribute("address"));
-        self.host.note(format!(
-            "{name}: MAC {mac}, link rate {rate} bit/s; the log says: {said}"
-        ));
+        self.host
+            .note(format!("{name}: MAC {mac}, {rate} bit/s; {said}"));
         Ok(())
     }
 
