@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::kernel::Kernel;
+use super::kernel::{self, Comparison, Kernel};
 use super::{Lab, SERIES, SUITE};
 
 /// Prints the findings; tells whether all that the lab needs is there.
@@ -84,11 +84,11 @@ fn kvm() -> String {
     }
 }
 
+/// Compared anew, not taken from an earlier run's word.
 fn symbols(lab: &Lab) -> Option<String> {
-    let count = fs::read_to_string(lab.root.host("/src/kernel/symbols")).ok()?;
-    Some(format!(
-        "all {count} that the stock kernel exports have the same name in ours"
-    ))
+    let Comparison { count, differ } = kernel::compare(lab).ok()?;
+    (count > 0 && differ.is_empty())
+        .then(|| format!("all {count} that the stock kernel exports have the same name in ours"))
 }
 
 fn modules(lab: &Lab, kernel: &Kernel) -> Option<String> {

@@ -130,7 +130,7 @@ cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
     awk -v s="$1" '$1 == "deb" { for (i = 2; i < NF; i++) if ($(i + 1) == s) { print $1, $i, s "-backports main"; exit } }' \
     >/tmp/backports.list
 mv /tmp/backports.list /etc/apt/sources.list.d/backports.list
-apt-get update -o Acquire::Retries=3
+apt-get update -o Acquire::Retries=3 -o APT::Update::Error-Mode=any
 release=$(apt-cache search --names-only "^linux-modules-$2\.[0-9]+\+deb[0-9]+-amd64$" |
     sed 's/^linux-modules-\([^ ]*\).*/\1/' | sort -V | tail -n 1)
 if [ -z "$release" ]; then echo "series $2 is not served"; exit 1; fi
@@ -219,34 +219,48 @@ fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
     crate::root::run(step, copy.arg("-a").arg(own).arg(&home))
 }
 
-/// Compares the Rust symbols that the stock kernel exports with ours.
-fn prove(lab: &Lab, step: &Step) -> Result<()> {
-    let home = lab.root.host(HOME);
-    let symvers = fs::read_to_string(home.join("linux/Module.symvers"))?;
+/// How the Rust symbols that the stock kernel exports compare with ours.
+pub struct Comparison {
+    /// How many it exports.
+    pub count: usize,
+    /// Those that only one side has.
+    pub differ: Vec<String>,
+}
+
+/// Compares them, name by name.
+pub fn compare(lab: &Lab) -> Result<Comparison> {
+    let linux = lab.root.host(Kernel::TREE);
+    let symvers = fs::read_to_string(linux.join("Module.symvers"))?;
     let mut ours = String::new();
     for part in ["core", "bindings", "kernel"] {
-        ours += &fs::read_to_string(home.join(format!("linux/rust/exports_{part}_generated.h")))?;
+        ours += &fs::read_to_string(linux.join(format!("rust/exports_{part}_generated.h")))?;
     }
     let (stock, ours) = (stock_symbols(&symvers), our_symbols(&ours));
-    let differ: Vec<_> = stock.symmetric_difference(&ours).copied().collect();
+    let differ = stock.symmetric_difference(&ours);
+    Ok(Comparison {
+        count: stock.len(),
+        differ: differ.map(|symbol| (*symbol).to_owned()).collect(),
+    })
+}
+
+/// Refuses a kernel whose symbols differ from ours.
+fn prove(lab: &Lab, step: &Step) -> Result<()> {
+    let Comparison { count, differ } = compare(lab)?;
     let todo = "the toolchain is not the one that built the kernel; run './lab clean --all', then this again";
     ensure!(
-        !stock.is_empty(),
+        count > 0,
         Failure::new("the stock kernel exports no Rust symbols", todo)
     );
-    if !differ.is_empty() {
-        let what = format!(
-            "{} of {} Rust symbols differ from the stock kernel's",
-            differ.len(),
-            stock.len()
-        );
-        let named = differ.iter().take(3).map(|symbol| (*symbol).to_owned());
-        return Err(Failure::new(what, todo)
-            .detail(named)
+    let what = format!(
+        "{} of {count} Rust symbols differ from the stock kernel's",
+        differ.len()
+    );
+    ensure!(
+        differ.is_empty(),
+        Failure::new(what, todo)
+            .detail(differ.into_iter().take(3))
             .log(step.log())
-            .into());
-    }
-    fs::write(home.join("symbols"), stock.len().to_string())?;
+    );
     Ok(())
 }
 
