@@ -5,7 +5,6 @@
 //! written last and in one piece, and is removed before the step starts, so a
 //! step that was interrupted is done again from its beginning.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -19,8 +18,6 @@ use sha2::{Digest, Sha256};
 pub struct Steps {
     stamps: PathBuf,
     logs: PathBuf,
-    /// What each step did, for those who ask (`doctor`, the tests).
-    done: RefCell<Vec<(String, Option<Duration>)>>,
 }
 
 /// What a running step shows and where it logs.
@@ -37,11 +34,7 @@ impl Steps {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        Ok(Self {
-            stamps,
-            logs,
-            done: RefCell::default(),
-        })
+        Ok(Self { stamps, logs })
     }
 
     /// Does `work` unless it was done for the same `key` before.
@@ -56,7 +49,6 @@ impl Steps {
     ) -> Result<()> {
         let stamp = self.stamps.join(name);
         if self.is_done(name, key) {
-            self.done.borrow_mut().push((title.to_owned(), None));
             return Ok(());
         }
         let _ = fs::remove_file(&stamp);
@@ -78,7 +70,6 @@ impl Steps {
         let result = work(&step);
         let took = started.elapsed();
         step.end(title, took, result.is_ok());
-        self.done.borrow_mut().push((title.to_owned(), Some(took)));
         result
     }
 

@@ -156,8 +156,8 @@ impl Vm {
     /// Has the guest do `job`, showing each thing that it says to `hear`.
     ///
     /// `Ok` means that the job held. A machine that ends, or that says nothing
-    /// for `silence`, or whose kernel reports something, fails the job; after
-    /// an error [`Vm::usable`] tells whether the machine can take another one.
+    /// for `silence`, or whose kernel reports something, fails the job, and is
+    /// not to be given another one.
     pub fn run(
         &mut self,
         job: &Job,

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Modem, Options, Port, Stage, What};
+use modem::{Event, Modem, Options, Port, Stage, What};
 
 use super::sysfs::{AtmDevice, Thread, driver_threads};
 use super::{Host, firmware};
@@ -69,6 +69,16 @@ impl Plugged {
             matches!(what, What::Configured { .. })
         })
         .map(drop)
+    }
+
+    /// Waits until so many of the blocks behind the firmware's stages were read.
+    pub fn await_blocks_read(&self, count: usize) -> Result<()> {
+        let is_read = |event: &&Event| matches!(event.what, What::BlockRead);
+        let reached = self.modem.wait_until(LIMIT, |view| {
+            (view.events.iter().filter(is_read).count() >= count).then_some(())
+        });
+        reached
+            .with_context(|| format!("{count} blocks were not read within {} s", LIMIT.as_secs()))
     }
 
     /// Waits until so much firmware has come.

@@ -122,7 +122,7 @@ impl Phase {
                     )
                 };
                 modem.await_event("take all of its firmware", second_is_done)?;
-                modem.await_event("be read", |what| matches!(what, What::BlockRead))?;
+                modem.await_blocks_read(2)?;
             }
             Self::Idle => {
                 modem.await_up()?;
