@@ -102,6 +102,7 @@ mod net;
 mod nets;
 mod published;
 mod scope;
+mod site;
 mod stop;
 mod sys;
 mod task;

@@ -11,8 +11,13 @@ use crate::{
         Milestone,
         World, //
     },
+    site::{
+        Site,
+        Waiting, //
+    },
     sys, //
 };
+use core::panic::Location;
 use kernel::{
     bindings,
     error::from_err_ptr,
@@ -56,6 +61,7 @@ static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 #[pin_data]
 pub(crate) struct Kthread {
     task: SetOnce<ARef<Task>>,
+    site: Site,
     #[pin]
     ready: Completion,
     #[pin]
@@ -68,6 +74,7 @@ impl Kthread {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             task: SetOnce::new(),
+            site: Site::new(),
             ready <- Completion::new(),
             ended <- Completion::new(),
             gone <- Completion::new(),
@@ -192,6 +199,13 @@ impl Kthread {
 
     pub(crate) fn ended(&self) -> &Completion {
         &self.ended
+    }
+
+    /// Notes that the calling thread, which must be this one, waits on behalf of the line, until
+    /// what is returned is dropped.
+    #[allow(dead_code, reason = "until the waits use it")]
+    pub(crate) fn enter_wait(&self, line: &'static Location<'static>) -> Waiting<'_> {
+        self.site.enter(line)
     }
 
     fn event(&self, milestone: Milestone) -> &Completion {
