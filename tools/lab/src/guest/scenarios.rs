@@ -24,7 +24,7 @@ use crate::protocol::{Driver, Took};
 type Scenario = fn(&Host) -> Result<()>;
 
 /// The scenarios that stand alone.
-const ALONE: [(&str, Scenario); 13] = [
+const ALONE: &[(&str, Scenario)] = &[
     ("modules_load_alone", |_| modules_load_alone()),
     ("modem_comes_up", |_| comes_up(Driver::Ours)),
     ("c_driver_comes_up", |_| comes_up(Driver::C)),
@@ -47,6 +47,9 @@ const ALONE: [(&str, Scenario); 13] = [
     ("unplug_at_fifty_bytes", unplug_at_fifty_bytes),
     ("missing_firmware_is_said", |_| missing_firmware_is_said()),
     ("kexample_ticks_and_goes", |_| kexample_ticks_and_goes()),
+    ("first_thread_counts_and_goes", |_| {
+        first_thread_counts_and_goes()
+    }),
 ];
 
 /// The names of all scenarios.
@@ -394,5 +397,39 @@ fn kexample_ticks_and_goes() -> Result<()> {
             .any(|thread| thread.name.starts_with("kexample")),
         "its thread is left"
     );
+    Ok(())
+}
+
+/// The module of the book's first chapter: removed while its thread sleeps, and
+/// after its thread has ended by itself.
+fn first_thread_counts_and_goes() -> Result<()> {
+    let thread_is_there = || {
+        let threads = sysfs::kernel_threads();
+        threads.iter().any(|thread| thread.name == "first_thread")
+    };
+    for last in ["first_thread: 1", "first_thread: 10"] {
+        let log = super::kmsg::Kmsg::from_now();
+        modules::insmod(Driver::Ours, "first_thread", "")?;
+        ensure!(thread_is_there(), "it has no thread");
+        plugged::wait_until("it has counted", || {
+            log.lines().iter().any(|line| line.ends_with(last))
+        })?;
+        if last.ends_with("10") {
+            plugged::wait_until("its thread has ended", || !thread_is_there())?;
+        } else {
+            ensure!(thread_is_there(), "its thread has ended too early");
+        }
+        modules::rmmod("first_thread")?;
+        ensure!(!thread_is_there(), "its thread is left");
+        let counted = log
+            .lines()
+            .iter()
+            .filter(|line| line.contains("first_thread: "))
+            .count();
+        ensure!(
+            last.ends_with("10") == (counted == 10),
+            "it has counted {counted} times"
+        );
+    }
     Ok(())
 }
