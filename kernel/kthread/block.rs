@@ -2,9 +2,8 @@
 
 //! The one block of memory that a thread and its owners share.
 //!
-//! It holds the closure until the thread takes it, and the result until the owner takes it. Both
-//! sit in a [`Slot`] under a lock: what is moved out of it is moved out once, so neither can be
-//! run, dropped or handed over twice, whoever comes first.
+//! It holds the closure until the thread takes it, and the result until the owner takes it, both
+//! in a [`Slot`] under a lock.
 
 use crate::{
     error::{
@@ -12,14 +11,15 @@ use crate::{
         Result, //
     },
     life::{
-        Life,
-        OwnEnd, //
+        NotGone,
+        Protocol,
+        World, //
     },
     net::Net,
+    slot::Slot,
     stop::Stop,
     task::Kthread, //
 };
-use core::mem;
 use kernel::{
     ffi::{
         c_int,
@@ -34,39 +34,24 @@ use kernel::{
     }, //
 };
 
-/// Where closure and result of a thread are.
-enum Slot<F, T> {
-    /// The thread has not begun: the closure is still here.
-    Waiting(F),
-    /// The thread has the closure, and has not ended.
-    Running,
-    /// The result is here, for the first who takes it.
-    Ended(Result<T>),
-    /// The result is with the owner. What is left is why there was no value, if so.
-    Taken(Option<Error>),
-}
-
-// What is in a slot is moved in and out, and never pinned where it lies.
-impl<F, T> Unpin for Slot<F, T> {}
-
-/// A thread's life, its closure of type `F`, and its result.
+/// A thread, its closure of type `F`, and its result.
 #[pin_data]
 pub(crate) struct Block<F, T> {
     #[pin]
-    life: Life<Kthread>,
+    kthread: Kthread,
     net: Arc<Net>,
     #[pin]
-    hold: Mutex<Slot<F, T>>,
+    hold: Mutex<Slot<F, T, Error>>,
 }
 
 /// A thread of any type, as the net knows it.
 pub(crate) trait Member: Send + Sync {
-    /// Its life.
-    fn life(&self) -> &Life<Kthread>;
+    /// The thread itself.
+    fn kthread(&self) -> &Kthread;
 
     /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
     /// up.
-    fn join(&self) -> core::result::Result<(), OwnEnd>;
+    fn join(&self) -> core::result::Result<(), NotGone>;
 
     /// Leaves it to its net: nobody holds a handle to it any more.
     fn leave(&self);
@@ -89,7 +74,7 @@ where
     pub(crate) fn new(net: Arc<Net>, body: F) -> kernel::error::Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                life <- Life::new(Kthread::new()),
+                kthread <- Kthread::new(),
                 net,
                 hold <- new_mutex!(Slot::Waiting(body), "kthread::Block::hold"),
             }),
@@ -108,7 +93,7 @@ where
     ) -> kernel::error::Result {
         let data = Arc::as_ptr(self).cast::<c_void>();
         // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
-        unsafe { self.life.world().create(name, Self::run, data) }
+        unsafe { self.kthread.create(name, Self::run, data) }
     }
 
     /// The thread function.
@@ -122,36 +107,23 @@ where
 
         Kthread::listen();
         // Asked before it began: the closure stays where it is, for those who bury the thread.
-        if !block.life.is_asked() {
+        if !block.kthread.life().is_asked() {
             block.work();
         }
-        block.life.end();
+        block.kthread.end();
         // The result travels in the slot: this number tells nothing to anybody.
         0
     }
 
     /// Runs the body and puts its result down. The closure is dropped on the way.
     fn work(&self) {
-        let Slot::Waiting(body) = mem::replace(&mut *self.hold.lock(), Slot::Running) else {
+        let Some(body) = self.hold.lock().begin() else {
             return;
         };
-        // SAFETY: The current thread is the one whose life this is, and `stop` is gone before
-        // the thread is.
-        let stop = unsafe { Stop::new(&self.life) };
+        // SAFETY: The current thread is this one, and `stop` is gone before it is.
+        let stop = unsafe { Stop::new(&self.kthread) };
         let result = body(&stop);
-        *self.hold.lock() = Slot::Ended(result);
-    }
-
-    /// Takes back a closure that never ran.
-    fn settle(&self) -> Option<F> {
-        let mut slot = self.hold.lock();
-        match mem::replace(&mut *slot, Slot::Ended(Err(Error::Stopped))) {
-            Slot::Waiting(body) => Some(body),
-            other => {
-                *slot = other;
-                None
-            }
-        }
+        self.hold.lock().end(result);
     }
 }
 
@@ -160,15 +132,15 @@ where
     F: FnOnce(&Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    fn life(&self) -> &Life<Kthread> {
-        &self.life
+    fn kthread(&self) -> &Kthread {
+        &self.kthread
     }
 
-    fn join(&self) -> core::result::Result<(), OwnEnd> {
-        self.net.begin_wait(&self.life)?;
-        let joined = self.life.join(|| {
-            let unrun = self.settle();
-            self.net.remove(&self.life);
+    fn join(&self) -> core::result::Result<(), NotGone> {
+        self.net.begin_wait(&self.kthread)?;
+        let joined = self.kthread.join(|| {
+            let unrun = self.hold.lock().settle(Error::Stopped);
+            self.net.remove(&self.kthread);
             // The closure may hold the last reference to its own scope, whose drop comes back
             // here: it must find the thread gone.
             move || drop(unrun)
@@ -178,7 +150,7 @@ where
     }
 
     fn leave(&self) {
-        self.net.leave(&self.life);
+        self.net.leave(&self.kthread);
     }
 }
 
@@ -188,17 +160,7 @@ where
     T: Send + 'static,
 {
     fn take(&self) -> Option<Result<T>> {
-        let mut slot = self.hold.lock();
-        match mem::replace(&mut *slot, Slot::Taken(None)) {
-            Slot::Ended(result) => {
-                *slot = Slot::Taken(result.as_ref().err().copied());
-                Some(result)
-            }
-            other => {
-                *slot = other;
-                None
-            }
-        }
+        self.hold.lock().take()
     }
 
     fn failure(&self) -> Option<Error> {

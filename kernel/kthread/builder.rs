@@ -11,6 +11,7 @@ use crate::{
         Error,
         Result, //
     },
+    life::Protocol,
     scope::Scope,
     stop::Stop,
     task::Policy,
@@ -83,14 +84,14 @@ impl<'a> Builder<'a> {
         // is gone.
         unsafe { block.create(self.name)? };
         if let Some(policy) = self.policy {
-            block.life().world().set_policy(policy);
+            block.kthread().set_policy(policy);
         }
         if let Err(error) = scope.net().add(scope.id(), block.clone()) {
-            block.life().ask();
+            block.kthread().ask();
             let _ = block.join();
             return Err(error);
         }
-        block.life().world().wake();
+        block.kthread().wake();
         Ok(Thread::new(block))
     }
 

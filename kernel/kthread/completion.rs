@@ -84,6 +84,14 @@ impl Completion {
         unsafe { bindings::wait_for_completion_state(self.as_raw(), state) == 0 }
     }
 
+    /// Waits for a [`Self::complete_all`] until `CLOCK_MONOTONIC` shows `ns`; `false` if there was
+    /// none by then. Not counted as load, and broken by no signal.
+    #[inline(never)]
+    pub(crate) fn wait_idle_until(&self, ns: i64) -> bool {
+        // SAFETY: `inner` is initialised; callers may sleep.
+        unsafe { sys::threadline_wait_idle_until(self.as_raw(), ns) }
+    }
+
     /// Waits for at most `ticks` jiffies, which may be none: those that are left (at least 1) if
     /// it was completed, 0 if it was not, less than that if a signal broke the wait.
     #[inline(never)]

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
+#include <linux/swait.h>
 
 /* Guards the list of nets (nets.rs). Static, as a library has no init call. */
 struct mutex *threadline_nets_lock(void);
@@ -66,4 +67,24 @@ void threadline_reinit_completion(struct completion *x)
 	raw_spin_lock_irqsave(&x->wait.lock, flags);
 	x->done = 0;
 	raw_spin_unlock_irqrestore(&x->wait.lock, flags);
+}
+
+/*
+ * Waits for a complete_all() until CLOCK_MONOTONIC shows @ns; whether there was
+ * one. Of the kernel's own waits with a limit none is idle, and none that is
+ * not idle may last as long as a caller likes.
+ */
+bool threadline_wait_idle_until(struct completion *x, s64 ns);
+bool threadline_wait_idle_until(struct completion *x, s64 ns)
+{
+	while (!completion_done(x)) {
+		s64 left = ns - ktime_get();
+
+		if (left <= 0)
+			return false;
+		/* Counted from the last timer tick: early by a part of one. */
+		swait_event_idle_timeout_exclusive(x->wait, completion_done(x),
+						   nsecs_to_jiffies(left) + 1);
+	}
+	return true;
 }

@@ -85,8 +85,8 @@
 //!
 //! # How it is built
 //!
-//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `block.rs`
-//! is what a thread and its owner share. `net.rs` knows the threads of a module, `nets.rs` the
+//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `slot.rs` is
+//! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs` knows the threads of a module, `nets.rs` the
 //! modules.
 
 /// What the lines begin with that the library logs.
@@ -100,8 +100,10 @@ mod firmware;
 mod life;
 mod net;
 mod nets;
+mod platform;
 mod published;
 mod scope;
+mod slot;
 mod site;
 mod stop;
 mod sys;

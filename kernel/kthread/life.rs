@@ -16,11 +16,13 @@
 //!
 //! A stop can overtake the start: the C side then never calls the thread function, so a thread
 //! may be gone without having been ready or ended. That is why the burier announces all that is
-//! left, and why what the thread would have run is settled after burying (see `block.rs`).
+//! left, and why what the thread would have run is settled after burying (see `slot.rs`).
 //!
-//! Nothing here calls the kernel: what the protocol needs from the world is in [`World`].
+//! Nothing here calls the kernel: what the protocol needs from the world is in [`World`], and the
+//! flags come from `platform`. So the same file is compiled for the host, where `tools/model` tries
+//! its interleavings.
 
-use kernel::sync::atomic::{
+use super::platform::{
     Acquire,
     AtomicFlag,
     Full,
@@ -28,7 +30,7 @@ use kernel::sync::atomic::{
 };
 
 /// A point in a thread's life that others can wait for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Milestone {
     Ready,
     Ended,
@@ -37,6 +39,12 @@ pub(crate) enum Milestone {
 
 /// What the protocol needs from the kernel, about one thread.
 pub(crate) trait World {
+    /// A point in time at which a wait is given up.
+    type Deadline: Copy;
+
+    /// The state of the thread's life.
+    fn life(&self) -> &Life;
+
     /// Breaks the thread's interruptible and killable waits, this one and those to come.
     ///
     /// Has no effect on a thread that does not listen yet, or no longer.
@@ -53,54 +61,47 @@ pub(crate) trait World {
 
     /// Waits for the milestone.
     fn wait_for(&self, milestone: Milestone);
+
+    /// Waits for the milestone, but not beyond the deadline: `false` if it was not reached then.
+    fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool;
 }
 
-/// A wait by a thread for its own end, refused because it would never be over. Threads that wait
-/// for each other would do that too (see `net.rs`).
-pub(crate) struct OwnEnd;
+/// Why the end of a thread was not awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotGone {
+    /// A wait by a thread for its own end would never be over. Nor would one by threads that wait
+    /// for each other (see `net.rs`).
+    OwnEnd,
+    /// The time was over first. The thread is as it was.
+    TooEarly,
+}
 
 /// The state of one thread's life.
-#[pin_init::pin_data]
-pub(crate) struct Life<W> {
+pub(crate) struct Life {
     asked: AtomicFlag,
     claimed: AtomicFlag,
     ready: AtomicFlag,
     ended: AtomicFlag,
-    #[pin]
-    world: W,
 }
 
-impl<W: World> Life<W> {
-    pub(crate) fn new<E>(world: impl pin_init::PinInit<W, E>) -> impl pin_init::PinInit<Self, E> {
-        pin_init::pin_init!(Self {
+impl Life {
+    pub(crate) fn new() -> Self {
+        Self {
             asked: AtomicFlag::new(false),
             claimed: AtomicFlag::new(false),
             ready: AtomicFlag::new(false),
             ended: AtomicFlag::new(false),
-            world <- world,
-        }? E)
-    }
-
-    pub(crate) fn world(&self) -> &W {
-        &self.world
-    }
-
-    /// Asks the thread to stop. Does not wait; may be repeated.
-    pub(crate) fn ask(&self) {
-        // The flag comes first: a thread that begins to listen only now looks at it after that,
-        // so either it hears the interrupt or it sees the flag.
-        if !self.asked.xchg(true, Full) {
-            self.world.interrupt();
         }
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.asked.load(Acquire)
+    /// Takes on to bury the thread: `true` for the first who asks.
+    fn claim(&self) -> bool {
+        !self.claimed.xchg(true, Full)
     }
 
-    /// Whether the body has ended, or can no longer run.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended.load(Acquire)
+    /// Whether a stop has been asked for.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.load(Acquire)
     }
 
     /// Whether the body has said that it is ready.
@@ -108,39 +109,88 @@ impl<W: World> Life<W> {
         self.ready.load(Acquire)
     }
 
+    /// Whether the body has ended, or can no longer run.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.load(Acquire)
+    }
+}
+
+/// What a thread and its owners do.
+pub(crate) trait Protocol: World + Sized {
+    /// Asks the thread to stop. Does not wait; may be repeated.
+    fn ask(&self) {
+        // The flag comes first: a thread that begins to listen only now looks at it after that,
+        // so either it hears the interrupt or it sees the flag.
+        if !self.life().asked.xchg(true, Full) {
+            self.interrupt();
+        }
+    }
+
     /// The body is ready for its owner.
-    pub(crate) fn ready(&self) {
-        self.ready.store(true, Release);
-        self.world.announce(Milestone::Ready);
+    fn ready(&self) {
+        self.life().ready.store(true, Release);
+        self.announce(Milestone::Ready);
     }
 
     /// The body has ended, and its result is where the owner looks for it.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Release);
-        self.world.announce(Milestone::Ready);
-        self.world.announce(Milestone::Ended);
+    fn end(&self) {
+        self.life().ended.store(true, Release);
+        self.announce(Milestone::Ready);
+        self.announce(Milestone::Ended);
     }
 
     /// Waits until the thread is gone, without asking it to go.
     ///
     /// The one caller that buries the thread runs `settle` when it is gone, before anybody who
     /// waits goes on, and then what `settle` returned: the place for drops that may call back.
-    pub(crate) fn join<F: FnOnce()>(&self, settle: impl FnOnce() -> F) -> Result<(), OwnEnd> {
-        if self.world.is_current() {
-            return Err(OwnEnd);
+    fn join<F: FnOnce()>(&self, settle: impl FnOnce() -> F) -> Result<(), NotGone> {
+        if self.is_current() {
+            return Err(NotGone::OwnEnd);
         }
-        if !self.is_asked() {
-            self.world.wait_for(Milestone::Ended);
+        if !self.life().is_asked() {
+            self.wait_for(Milestone::Ended);
         }
-        if self.claimed.xchg(true, Full) {
-            self.world.wait_for(Milestone::Gone);
+        if !self.life().claim() {
+            self.wait_for(Milestone::Gone);
             return Ok(());
         }
-        self.world.bury();
-        let last = settle();
-        self.end();
-        self.world.announce(Milestone::Gone);
-        last();
+        clean_up(self, settle);
         Ok(())
     }
+
+    /// [`Self::join`], but gives up at the deadline.
+    #[allow(dead_code, reason = "until `Thread` has a join with a limit")]
+    fn join_until<F: FnOnce()>(
+        &self,
+        deadline: Self::Deadline,
+        settle: impl FnOnce() -> F,
+    ) -> Result<(), NotGone> {
+        if self.is_current() {
+            return Err(NotGone::OwnEnd);
+        }
+        // Also where a stop has been asked for: to bury a thread that has not ended takes as long
+        // as the thread likes.
+        if !self.wait_until(Milestone::Ended, deadline) {
+            return Err(NotGone::TooEarly);
+        }
+        if !self.life().claim() {
+            return match self.wait_until(Milestone::Gone, deadline) {
+                true => Ok(()),
+                false => Err(NotGone::TooEarly),
+            };
+        }
+        clean_up(self, settle);
+        Ok(())
+    }
+}
+
+impl<W: World> Protocol for W {}
+
+/// What the one does who has the claim.
+fn clean_up<F: FnOnce()>(world: &impl World, settle: impl FnOnce() -> F) {
+    world.bury();
+    let last = settle();
+    world.end();
+    world.announce(Milestone::Gone);
+    last();
 }

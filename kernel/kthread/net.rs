@@ -9,8 +9,8 @@
 use crate::{
     block::Member,
     life::{
-        Life,
-        OwnEnd,
+        NotGone,
+        Protocol,
         World, //
     },
     task::Kthread, //
@@ -28,13 +28,13 @@ use kernel::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ScopeId(u64);
 
-/// Names a thread: the address of its life, never followed.
+/// Names a thread: its address, never followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Name(usize);
 
 impl Name {
-    fn of(life: &Life<Kthread>) -> Self {
-        Self(core::ptr::from_ref(life).addr())
+    fn of(kthread: &Kthread) -> Self {
+        Self(core::ptr::from_ref(kthread).addr())
     }
 }
 
@@ -50,7 +50,7 @@ struct Entry {
 
 impl Entry {
     fn is_current(&self) -> bool {
-        self.member.life().world().is_current()
+        self.member.kthread().is_current()
     }
 }
 
@@ -69,7 +69,7 @@ impl Threads {
     fn find(&self, name: Name) -> Option<&Entry> {
         self.entries
             .iter()
-            .find(|entry| Name::of(entry.member.life()) == name)
+            .find(|entry| Name::of(entry.member.kthread()) == name)
     }
 
     /// Whether the thread is the caller, or waits for the caller's end, be it by way of others.
@@ -151,13 +151,13 @@ impl Net {
 
     /// Lets a thread go that is gone.
     #[inline(never)]
-    pub(crate) fn remove(&self, life: &Life<Kthread>) {
-        // The caller got `life` from the block and still has that: none of these is the last
+    pub(crate) fn remove(&self, kthread: &Kthread) {
+        // The caller got `kthread` from the block and still has that: none of these is the last
         // reference to it, so nothing of the body's is dropped under the lock.
         self.threads
             .lock()
             .entries
-            .retain(|entry| !core::ptr::eq(entry.member.life(), life));
+            .retain(|entry| !core::ptr::eq(entry.member.kthread(), kthread));
     }
 
     /// Notes that the caller waits for the end of the thread, until [`Self::end_wait`].
@@ -165,14 +165,14 @@ impl Net {
     /// Refused where that thread is the caller or waits for the caller, or for one that does.
     /// Threads of other modules are not looked at.
     #[inline(never)]
-    pub(crate) fn begin_wait(&self, life: &Life<Kthread>) -> core::result::Result<(), OwnEnd> {
+    pub(crate) fn begin_wait(&self, kthread: &Kthread) -> core::result::Result<(), NotGone> {
         let mut threads = self.threads.lock();
-        let name = Name::of(life);
+        let name = Name::of(kthread);
         if threads
             .find(name)
             .is_some_and(|entry| threads.awaits_caller(entry))
         {
-            return Err(OwnEnd);
+            return Err(NotGone::OwnEnd);
         }
         if let Some(own) = threads.entries.iter_mut().find(|entry| entry.is_current()) {
             // INVARIANT: Nothing leads from the other thread to this one, as was checked.
@@ -192,9 +192,9 @@ impl Net {
 
     /// Notes that no handle to the thread is left.
     #[inline(never)]
-    pub(crate) fn leave(&self, life: &Life<Kthread>) {
+    pub(crate) fn leave(&self, kthread: &Kthread) {
         for entry in &mut self.threads.lock().entries {
-            if core::ptr::eq(entry.member.life(), life) {
+            if core::ptr::eq(entry.member.kthread(), kthread) {
                 entry.left = true;
             }
         }
@@ -225,7 +225,7 @@ impl Net {
     /// Cleans up after threads that have ended and have no handle.
     #[inline(never)]
     pub(crate) fn sweep(&self) {
-        let over = |entry: &Entry| entry.left && entry.member.life().is_ended();
+        let over = |entry: &Entry| entry.left && entry.member.kthread().life().is_ended();
         while let Some(member) = self.find_other(over) {
             let _ = member.join();
         }
@@ -234,7 +234,7 @@ impl Net {
     fn ask(&self, which: impl Fn(&Entry) -> bool) {
         let threads = self.threads.lock();
         for entry in threads.entries.iter().filter(|entry| which(entry)) {
-            entry.member.life().ask();
+            entry.member.kthread().ask();
         }
     }
 
@@ -242,7 +242,7 @@ impl Net {
         self.ask(&which);
         while let Some(member) = self.find_other(&which) {
             // It may have been started since, by one of the others.
-            member.life().ask();
+            member.kthread().ask();
             // When this returns its entry is gone, or it waits for the caller and is not found
             // again, so the loop comes to an end.
             let _ = member.join();

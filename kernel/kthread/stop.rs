@@ -10,7 +10,7 @@ use crate::{
         Stopped, //
     },
     life::{
-        Life,
+        Protocol,
         World, //
     },
     sys,
@@ -41,33 +41,33 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// `life` is that of the current thread, and valid for as long as this value.
+/// `kthread` is the current thread, and valid for as long as this value.
 pub struct Stop {
-    life: NonNull<Life<Kthread>>,
+    kthread: NonNull<Kthread>,
     _not_send: NotThreadSafe,
 }
 
 impl Stop {
     /// # Safety
     ///
-    /// `life` must be that of the current thread, and outlive the returned value.
-    pub(crate) unsafe fn new(life: &Life<Kthread>) -> Self {
+    /// `kthread` must be the current thread, and outlive the returned value.
+    pub(crate) unsafe fn new(kthread: &Kthread) -> Self {
         // INVARIANT: By the safety requirements.
         Self {
-            life: NonNull::from(life),
+            kthread: NonNull::from(kthread),
             _not_send: NotThreadSafe,
         }
     }
 
-    fn life(&self) -> &Life<Kthread> {
+    fn kthread(&self) -> &Kthread {
         // SAFETY: Valid by the type invariants.
-        unsafe { self.life.as_ref() }
+        unsafe { self.kthread.as_ref() }
     }
 
     /// Whether a stop has been asked for.
     #[inline(never)]
     pub fn is_stopped(&self) -> bool {
-        self.life().is_asked()
+        self.kthread().life().is_asked()
     }
 
     /// [`Stopped`] if a stop has been asked for. For long work between waits.
@@ -84,7 +84,7 @@ impl Stop {
     /// [`Builder::spawn_ready`](crate::Builder::spawn_ready) that the thread is up.
     #[inline(never)]
     pub fn ready(&self) {
-        self.life().ready();
+        self.kthread().ready();
     }
 
     /// A signal broke a wait: was it a stop? If it wasn't, it is forgotten, and the wait goes on.

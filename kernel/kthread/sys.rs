@@ -16,4 +16,8 @@ extern "C" {
     pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
     pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
+    pub(crate) fn threadline_wait_idle_until(
+        completion: *mut bindings::completion,
+        ns: i64,
+    ) -> bool;
 }

@@ -8,6 +8,7 @@
 use crate::{
     completion::Completion,
     life::{
+        Life,
         Milestone,
         World, //
     },
@@ -57,9 +58,10 @@ static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 /// # Invariants
 ///
 /// `task`, once set, is a task made by `kthread_create_on_node()`, and `kthread_stop()` is called
-/// on it only by [`World::bury`].
+/// on it only by [`World::bury`], once.
 #[pin_data]
 pub(crate) struct Kthread {
+    life: Life,
     task: SetOnce<ARef<Task>>,
     site: Site,
     #[pin]
@@ -73,6 +75,7 @@ pub(crate) struct Kthread {
 impl Kthread {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
+            life: Life::new(),
             task: SetOnce::new(),
             site: Site::new(),
             ready <- Completion::new(),
@@ -218,6 +221,13 @@ impl Kthread {
 }
 
 impl World for Kthread {
+    /// What `CLOCK_MONOTONIC` shows then, in nanoseconds.
+    type Deadline = i64;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
     #[inline(never)]
     fn interrupt(&self) {
         let Some(task) = self.as_raw() else { return };
@@ -239,7 +249,7 @@ impl World for Kthread {
         // it can't be in module code.
         //
         // SAFETY: The task is one of `kthread_create_on_node()` and the `ARef` keeps it valid,
-        // ended or not. This is the only call on it by the type invariants and by `Life`, which
+        // ended or not. This is the only call on it by the type invariants and by `Protocol`, which
         // calls `bury` once; a task that has not been woken yet is woken by it.
         unsafe { bindings::kthread_stop(task) };
     }
@@ -251,5 +261,9 @@ impl World for Kthread {
     fn wait_for(&self, milestone: Milestone) {
         // Not counted as load, and not reported as hung: a thread may live as long as it likes.
         self.event(milestone).wait_state(bindings::TASK_IDLE);
+    }
+
+    fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool {
+        self.event(milestone).wait_idle_until(deadline)
     }
 }

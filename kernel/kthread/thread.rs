@@ -8,7 +8,10 @@ use crate::{
         Error,
         Result, //
     },
-    life::OwnEnd,
+    life::{
+        Protocol,
+        World, //
+    },
     task::{
         Kthread,
         COMM_LEN, //
@@ -66,7 +69,7 @@ impl<T: Send + 'static> Thread<T> {
     }
 
     pub(crate) fn kthread(&self) -> &Kthread {
-        self.block.life().world()
+        self.block.kthread()
     }
 
     /// Asks the thread to stop, and does not wait for it.
@@ -74,7 +77,7 @@ impl<T: Send + 'static> Thread<T> {
     /// All its waits return [`Stopped`](crate::Stopped) from now on. Never sleeps, so it may be
     /// called in atomic context.
     pub fn ask_stop(&self) {
-        self.block.life().ask();
+        self.kthread().ask();
     }
 
     /// Asks the thread to stop, waits until it is gone, and returns how it ended.
@@ -91,13 +94,13 @@ impl<T: Send + 'static> Thread<T> {
     pub fn join(&self) -> Outcome<T> {
         match self.block.join() {
             Ok(()) => self.block.take().map_or(Outcome::Taken, Outcome::from),
-            Err(OwnEnd) => Outcome::Itself,
+            Err(_) => Outcome::Itself,
         }
     }
 
     /// Whether the body has ended. A [`Self::join`] is short then.
     pub fn is_finished(&self) -> bool {
-        self.block.life().is_ended()
+        self.kthread().life().is_ended()
     }
 
     /// Waits until the body has called [`Stop::ready`](crate::Stop::ready) or has returned a
@@ -108,10 +111,10 @@ impl<T: Send + 'static> Thread<T> {
     /// the thread is not affected. If the caller is the thread, and has not called `ready`:
     /// [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
-        if !self.block.life().is_ready() {
+        if !self.kthread().life().is_ready() {
             self.kthread().wait_ready()?;
         }
-        if self.block.life().is_ready() {
+        if self.kthread().life().is_ready() {
             return Ok(());
         }
         // It has ended without a word: that is all right if it left a value.
@@ -143,7 +146,7 @@ impl<T: Send + 'static> Drop for Thread<T> {
         if self.left {
             return;
         }
-        self.block.life().ask();
+        self.kthread().ask();
         if self.block.join().is_err() {
             // The thread drops its own handle, or waits for the one that drops it: its scope will
             // wait for it.
