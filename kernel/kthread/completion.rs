@@ -4,17 +4,27 @@
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
-use crate::sys;
+use crate::{
+    clock::{
+        self,
+        NEVER, //
+    },
+    sys, //
+};
 use kernel::{
     bindings,
     prelude::*,
+    time::{
+        msecs_to_jiffies,
+        Delta, //
+    },
     types::Opaque, //
 };
 
 /// An event that one side signals and the other waits for.
 ///
 /// Unlike the kernel crate's type of the same name it counts single [`complete`](Self::complete)
-/// calls, can be used again, and is waited for through [`Stop`](crate::Stop), so that a stop
+/// calls, can be used again, and is waited for through [`AnyStop`](crate::AnyStop), so that a stop
 /// breaks the wait.
 ///
 /// # Examples
@@ -92,11 +102,16 @@ impl Completion {
         unsafe { sys::threadline_wait_idle_until(self.as_raw(), ns) }
     }
 
-    /// Waits for at most `ticks` jiffies, which may be none: those that are left (at least 1) if
-    /// it was completed, 0 if it was not, less than that if a signal broke the wait.
+    /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`,
+    /// less up to one of the kernel's timer ticks, or a signal comes.
     #[inline(never)]
-    pub(crate) fn wait_interruptible_timeout(&self, ticks: kernel::time::Jiffies) -> isize {
+    pub(crate) fn wait_until(&self, until: i64) -> bool {
+        if until == NEVER {
+            return self.wait_state(bindings::TASK_INTERRUPTIBLE);
+        }
+        let left = Delta::from_nanos(until.saturating_sub(clock::now()).max(0));
+        let ticks = msecs_to_jiffies(left.as_millis_ceil().try_into().unwrap_or(u32::MAX));
         // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), ticks) }
+        unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), ticks) > 0 }
     }
 }

@@ -40,6 +40,7 @@ impl Stop {
     /// Fails with [`ENOENT`] where there is no such file, with other errors where it can't be
     /// read or user space does not deliver it in time.
     #[inline(never)]
+    #[track_caller]
     pub fn request_firmware(&self, name: &CStr, device: &Device) -> Result<Firmware> {
         let stops = Kthread::interrupts();
         for _ in 0..RETRIES {

@@ -92,8 +92,10 @@
 /// What the lines begin with that the library logs.
 const __LOG_PREFIX: &[u8] = b"kthread\0";
 
+mod anystop;
 mod block;
 mod builder;
+mod clock;
 mod completion;
 mod error;
 mod firmware;
@@ -112,6 +114,7 @@ mod thread;
 mod ticker;
 
 pub use self::{
+    anystop::AnyStop,
     builder::Builder,
     completion::Completion,
     error::{

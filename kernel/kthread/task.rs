@@ -6,19 +6,16 @@
 //! [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
 
 use crate::{
+    anystop::Place,
     completion::Completion,
     life::{
         Life,
         Milestone,
         World, //
     },
-    site::{
-        Site,
-        Waiting, //
-    },
+    site::Site,
     sys, //
 };
-use core::panic::Location;
 use kernel::{
     bindings,
     error::from_err_ptr,
@@ -173,13 +170,6 @@ impl Kthread {
         unsafe { sys::threadline_allow_interrupt() };
     }
 
-    /// Forgets signals that the calling thread has received for no reason.
-    #[inline(never)]
-    pub(crate) fn discard_signals() {
-        // SAFETY: Touches the current task's pending signals only, under its lock.
-        unsafe { sys::threadline_discard_signals() };
-    }
-
     /// How many threads have been interrupted so far.
     #[inline(never)]
     pub(crate) fn interrupts() -> u64 {
@@ -204,19 +194,24 @@ impl Kthread {
         &self.ended
     }
 
-    /// Notes that the calling thread, which must be this one, waits on behalf of the line, until
-    /// what is returned is dropped.
-    #[allow(dead_code, reason = "until the waits use it")]
-    pub(crate) fn enter_wait(&self, line: &'static Location<'static>) -> Waiting<'_> {
-        self.site.enter(line)
-    }
-
     fn event(&self, milestone: Milestone) -> &Completion {
         match milestone {
             Milestone::Ready => &self.ready,
             Milestone::Ended => &self.ended,
             Milestone::Gone => &self.gone,
         }
+    }
+}
+
+impl Place for Kthread {
+    fn site(&self) -> &Site {
+        &self.site
+    }
+
+    #[inline(never)]
+    fn discard_signals(&self) {
+        // SAFETY: Touches the current task's pending signals only, under its lock.
+        unsafe { sys::threadline_discard_signals() };
     }
 }
 

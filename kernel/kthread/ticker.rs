@@ -9,11 +9,9 @@
 //! whole periods have gone by gets one tick for all of them, and is told how many it missed.
 
 use crate::{
-    error::Stopped,
-    stop::{
-        self,
-        Stop, //
-    },
+    anystop::AnyStop,
+    clock,
+    error::Stopped, //
 };
 use kernel::{
     prelude::*,
@@ -110,7 +108,7 @@ impl Ticker {
     /// [`EINVAL`] if the period is not longer than nothing.
     pub fn new(period: Delta) -> Result<Self> {
         Ok(Self {
-            schedule: Schedule::new(stop::now(), period)?,
+            schedule: Schedule::new(clock::now(), period)?,
         })
     }
 
@@ -118,11 +116,11 @@ impl Ticker {
     ///
     /// A stop counts for more than a tick, also when both are there: a thread that never gets to
     /// sleep, because its work takes longer than the period, can be stopped all the same.
-    #[inline(never)]
-    pub fn wait(&mut self, stop: &Stop) -> core::result::Result<Tick, Stopped> {
+    #[track_caller]
+    pub fn wait(&mut self, stop: &AnyStop) -> core::result::Result<Tick, Stopped> {
         loop {
-            stop.sleep_until(self.schedule.due())?;
-            if let Some(tick) = self.schedule.meet(stop::now()) {
+            stop.sleep_until_ns(self.schedule.due())?;
+            if let Some(tick) = self.schedule.meet(clock::now()) {
                 return Ok(tick);
             }
         }

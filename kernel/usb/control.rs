@@ -18,7 +18,7 @@ use kernel::{
     prelude::*,
     time::Delta, //
 };
-use kthread::Stop;
+use kthread::AnyStop;
 
 /// What a control transfer asks of a device: its setup packet but for the length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +49,10 @@ impl Request {
     }
 
     /// Makes the transfer.
+    #[track_caller]
     fn run(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         device: &Device,
         data: Data<'_>,
         length: usize,
@@ -84,9 +85,10 @@ impl Device {
     /// bytes; `EPIPE` if the device refuses; [`Stopped`](kthread::Error::Stopped) as soon as a
     /// stop is asked for; `ETIMEDOUT` after `timeout`; `ENODEV` or `ESHUTDOWN` if the device is
     /// gone. An answer that is too short is none: compare the number.
+    #[track_caller]
     pub fn control_in(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         request: Request,
         data: &mut [u8],
         timeout: Delta,
@@ -104,9 +106,10 @@ impl Device {
     ///
     /// `EINVAL` if the request is not one towards the device; else those of
     /// [`Device::control_in`].
+    #[track_caller]
     pub fn control_out(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         request: Request,
         data: &[u8],
         timeout: Delta,
@@ -129,9 +132,10 @@ impl Device {
     ///
     /// `EINVAL` if the device has no such interface or setting; else those of
     /// [`Device::control_in`].
+    #[track_caller]
     pub fn set_interface(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         number: u8,
         alternate: u8,
         timeout: Delta,
@@ -164,7 +168,8 @@ impl Device {
     /// [`Stopped`](kthread::Error::Stopped) if a stop is asked for before the reset has begun;
     /// `ENODEV` if the device came back as another one, or did not come back; `EINVAL` if it is
     /// gone already.
-    pub fn reset(&self, stop: &Stop) -> kthread::Result {
+    #[track_caller]
+    pub fn reset(&self, stop: &AnyStop) -> kthread::Result {
         let _locked = self.lock(stop)?;
         // SAFETY: The device is valid, and we hold its lock.
         to_result(unsafe { bindings::usb_reset_device(self.as_raw()) })?;

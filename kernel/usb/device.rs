@@ -19,7 +19,7 @@ use kernel::{
     types::Opaque, //
 };
 use kthread::{
-    Stop,
+    AnyStop,
     Stopped, //
 };
 
@@ -129,7 +129,8 @@ impl Device {
     /// The lock is tried over and over, because the one who asks for the stop is as a rule the
     /// one who holds it.
     #[inline(never)] // The helper is not exported to other modules.
-    pub(crate) fn lock(&self, stop: &Stop) -> Result<Locked<'_>, Stopped> {
+    #[track_caller]
+    pub(crate) fn lock(&self, stop: &AnyStop) -> Result<Locked<'_>, Stopped> {
         const PAUSE: Delta = Delta::from_millis(5);
         stop.check()?;
         // SAFETY: The device is valid by the type invariants.

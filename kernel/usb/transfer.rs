@@ -29,8 +29,8 @@ use kernel::{
     time::Delta, //
 };
 use kthread::{
-    Completion,
-    Stop, //
+    AnyStop,
+    Completion, //
 };
 
 /// The caller's memory, and which way the data goes.
@@ -57,8 +57,9 @@ impl Data<'_> {
 /// [`Stopped`](kthread::Error::Stopped) as soon as a stop is asked for; `ETIMEDOUT` if the device
 /// did not answer in time; else the URB's own error, of which `EPIPE` is a stall and `ENODEV` or
 /// `ESHUTDOWN` a device that is gone.
+#[track_caller]
 pub(crate) fn run(
-    stop: &Stop,
+    stop: &AnyStop,
     device: &Device,
     endpoint: &Endpoint,
     setup: Option<&mut bindings::usb_ctrlrequest>,
@@ -124,9 +125,10 @@ impl Device {
     /// [`Stopped`](kthread::Error::Stopped) as soon as a stop is asked for; `ETIMEDOUT` after
     /// `timeout`, in which case what came until then is lost; `EPIPE` if the endpoint is stalled,
     /// `EOVERFLOW` if the device sent more than asked for, `ENODEV` or `ESHUTDOWN` if it is gone.
+    #[track_caller]
     pub fn bulk_in(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         pipe: BulkIn,
         data: &mut [u8],
         timeout: Delta,
@@ -141,9 +143,10 @@ impl Device {
     /// # Errors
     ///
     /// Those of [`Device::bulk_in`]; after one it is not known how much arrived.
+    #[track_caller]
     pub fn bulk_out(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         pipe: BulkOut,
         data: &[u8],
         timeout: Delta,
@@ -158,9 +161,10 @@ impl Device {
     /// # Errors
     ///
     /// Those of [`Device::bulk_in`].
+    #[track_caller]
     pub fn interrupt_in(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         pipe: InterruptIn,
         data: &mut [u8],
         timeout: Delta,

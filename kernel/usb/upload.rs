@@ -24,8 +24,8 @@ use kernel::{
     time::Delta, //
 };
 use kthread::{
-    Completion,
-    Stop, //
+    AnyStop,
+    Completion, //
 };
 
 /// How many blocks are in flight.
@@ -58,6 +58,15 @@ impl Progress {
             errno => Err(Error::from_errno(errno)),
         }
     }
+
+    /// Waits for the end of one more block, and returns how much has been sent by then.
+    #[track_caller]
+    fn step(&self, stop: &AnyStop, timeout: Delta) -> kthread::Result<usize> {
+        if !stop.wait_timeout(&self.ended, timeout)? {
+            return Err(ETIMEDOUT.into());
+        }
+        Ok(self.sent()?)
+    }
 }
 
 impl Handler for Progress {
@@ -87,9 +96,10 @@ impl Device {
     /// `EINVAL` if `block` is 0; [`Stopped`](kthread::Error::Stopped) as soon as a stop is asked
     /// for; `ETIMEDOUT` if the device takes longer than `timeout` over a block; else those of
     /// [`Device::bulk_in`]. All blocks in flight are cancelled then.
+    #[track_caller]
     pub fn upload(
         &self,
-        stop: &Stop,
+        stop: &AnyStop,
         pipe: BulkOut,
         data: &[u8],
         block: usize,
@@ -99,27 +109,19 @@ impl Device {
         let stream = Stream::new(self, pipe, BLOCKS, block, Progress::new());
         let stream = KBox::pin_init(stream, GFP_KERNEL)?;
 
-        let mut step = || -> kthread::Result {
-            if !stop.wait_timeout(&stream.handler().ended, timeout)? {
-                return Err(ETIMEDOUT.into());
-            }
-            progress(stream.handler().sent()?);
-            Ok(())
-        };
-
         for bytes in data.chunks(block) {
             let mut transfer = loop {
                 stop.check()?;
                 match stream.take() {
                     Some(transfer) => break transfer,
-                    None => step()?,
+                    None => progress(stream.handler().step(stop, timeout)?),
                 }
             };
             transfer.buffer()[..bytes.len()].copy_from_slice(bytes);
             transfer.submit(bytes.len())?;
         }
         while stream.handler().sent()? < data.len() {
-            step()?;
+            progress(stream.handler().step(stop, timeout)?);
         }
         Ok(())
     }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The clock of all waits: nanoseconds of `CLOCK_MONOTONIC`.
+//!
+//! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
+
+use kernel::{
+    bindings,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+/// A time that does not come.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// What the clock shows.
+#[inline(never)]
+pub(crate) fn now() -> i64 {
+    // SAFETY: May be called from anywhere but an NMI.
+    unsafe { bindings::ktime_get() }
+}
+
+/// What the clock will show after the given time.
+pub(crate) fn after(time: Delta) -> i64 {
+    now().saturating_add(time.as_nanos())
+}
+
+/// Whether the clock shows the instant, or a later one.
+pub(crate) fn has_come(instant: Instant<Monotonic>) -> bool {
+    (instant - Instant::now()).as_nanos() <= 0
+}
+
+/// What the clock shows at an instant, or a moment before: as long as it takes to look twice,
+/// because the kernel crate keeps the number to itself. Who must not be early looks again then.
+pub(crate) fn just_before(instant: Instant<Monotonic>) -> i64 {
+    let before = now();
+    before.saturating_add((instant - Instant::now()).as_nanos())
+}
