@@ -81,7 +81,7 @@ impl<W: World + Place> Runner for W {
 /// `runner` runs its body in the current task, and is valid for as long as this value.
 pub struct AnyStop {
     runner: NonNull<dyn Runner>,
-    /// Until when a stop goes unseen.
+    /// Until when a stop goes unseen, see `shield.rs`.
     shield: Option<i64>,
     _not_send: NotThreadSafe,
 }
@@ -98,6 +98,22 @@ impl AnyStop {
             shield: None,
             _not_send: NotThreadSafe,
         }
+    }
+
+    /// Calls `body` with one for which a stop goes unseen until the clock shows `end`, but not beyond
+    /// the end of a shield that is there already.
+    pub(crate) fn shielded<R>(&self, end: i64, body: impl FnOnce(&AnyStop) -> R) -> R {
+        // INVARIANT: As for `self`, which lives longer than this one.
+        body(&Self {
+            runner: self.runner,
+            shield: Some(self.shield.map_or(end, |own| end.min(own))),
+            _not_send: NotThreadSafe,
+        })
+    }
+
+    /// Breaks the kernel's own waits to come, as a stop does.
+    pub(crate) fn interrupt(&self) {
+        self.runner().interrupt();
     }
 
     fn runner(&self) -> &dyn Runner {
@@ -244,7 +260,7 @@ impl AnyStop {
         self.runner().discard_signals();
         // A stop that came just now may have lost its signal. Its flag was set before.
         if self.is_stopped() {
-            self.runner().interrupt();
+            self.interrupt();
         }
     }
 }

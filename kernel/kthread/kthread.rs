@@ -105,6 +105,7 @@ mod nets;
 mod platform;
 mod published;
 mod scope;
+mod shield;
 mod slot;
 mod site;
 mod stop;

@@ -14,6 +14,7 @@
 mod bench;
 mod ending;
 mod safety;
+mod shielding;
 mod starting;
 mod stopping;
 mod ticking;
@@ -88,6 +89,12 @@ cases! {
     stopping::killable_wait_is_broken,
     stopping::firmware_wait_is_broken,
     stopping::spurious_wakeup_ends_no_wait,
+    shielding::stop_lets_a_shielded_wait_finish,
+    shielding::shield_is_bounded,
+    shielding::shield_that_is_over_changes_nothing,
+    shielding::shield_after_a_stop,
+    shielding::shield_hands_the_signal_on,
+    shielding::shields_nest,
     safety::drop_stops_and_joins,
     safety::leaked_handle_is_joined_by_scope,
     safety::left_thread_is_joined_by_scope,

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Work that a stop must not tear apart.
+
+use crate::{
+    anystop::AnyStop,
+    clock, //
+};
+use kernel::time::Delta;
+
+impl AnyStop {
+    /// Lets `body` finish what it has begun, a stop notwithstanding, for the given time at most.
+    ///
+    /// `body` gets an `AnyStop` of its own, for which no stop is asked for until the time is over,
+    /// not even one that was asked for before. If there is one then, it is seen at once, in the
+    /// midst of a wait too. So this costs a stop the given time, and no more. If there is none,
+    /// nothing happens when the time is over.
+    ///
+    /// The caller's own `AnyStop` is as it ever was, in `body` and after it: its waits return
+    /// [`Stopped`](crate::Stopped) at once if a stop has come meanwhile.
+    ///
+    /// Of a shield within a shield, the earlier end counts.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// /// A device that was told to begin with a block has to get all of it.
+    /// fn write_block(stop: &AnyStop, flash: &Flash, block: &Block) -> kthread::Result {
+    ///     stop.check()?;
+    ///     stop.shield(Delta::from_millis(200), |stop| {
+    ///         flash.begin(stop, block.number())?;
+    ///         flash.write(stop, block.data())?;
+    ///         flash.end(stop)
+    ///     })
+    /// }
+    /// ```
+    pub fn shield<R>(&self, time: Delta, body: impl FnOnce(&AnyStop) -> R) -> R {
+        let result = self.shielded(clock::after(time), body);
+        // The waits in the shield have discarded the signal of a stop that came. What the kernel
+        // itself does for the body, starting a thread for instance, is to be broken by it all the same.
+        if self.is_stopped() {
+            self.interrupt();
+        }
+        result
+    }
+}
