@@ -6,6 +6,7 @@
 //! in a [`Slot`] under a lock.
 
 use crate::{
+    branch::Branch,
     error::{
         Error,
         Result, //
@@ -15,7 +16,10 @@ use crate::{
         Protocol,
         World, //
     },
-    net::Net,
+    member::{
+        Entry,
+        Member, //
+    },
     slot::Slot,
     stop::Stop,
     task::Kthread, //
@@ -39,26 +43,16 @@ use kernel::{
 pub(crate) struct Block<F, T> {
     #[pin]
     kthread: Kthread,
-    net: Arc<Net>,
+    entry: Entry,
     #[pin]
     hold: Mutex<Slot<F, T, Error>>,
 }
 
-/// A thread of any type, as the net knows it.
-pub(crate) trait Member: Send + Sync {
+/// A thread whose result is a `T`, as its handle knows it.
+pub(crate) trait Joinable<T>: Member {
     /// The thread itself.
     fn kthread(&self) -> &Kthread;
 
-    /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
-    /// up.
-    fn join(&self) -> core::result::Result<(), NotGone>;
-
-    /// Leaves it to its net: nobody holds a handle to it any more.
-    fn leave(&self);
-}
-
-/// A thread whose result is a `T`, as its handle knows it.
-pub(crate) trait Joinable<T>: Member {
     /// Takes the result, if it is there and has not been taken.
     fn take(&self) -> Option<Result<T>>;
 
@@ -71,11 +65,11 @@ where
     F: FnOnce(&Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    pub(crate) fn new(net: Arc<Net>, body: F) -> kernel::error::Result<Arc<Self>> {
+    pub(crate) fn new(scope: Arc<Branch>, body: F) -> kernel::error::Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 kthread <- Kthread::new(),
-                net,
+                entry: Entry::new(scope),
                 hold <- new_mutex!(Slot::Waiting(body), "kthread::Block::hold"),
             }),
             GFP_KERNEL,
@@ -132,25 +126,34 @@ where
     F: FnOnce(&Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    fn kthread(&self) -> &Kthread {
-        &self.kthread
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn ask(&self) {
+        self.kthread.ask();
+    }
+
+    fn is_ended(&self) -> bool {
+        self.kthread.life().is_ended()
+    }
+
+    fn is_current(&self) -> bool {
+        self.kthread.is_current()
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
-        self.net.begin_wait(&self.kthread)?;
+        let net = self.entry.net();
+        net.begin_wait(self)?;
         let joined = self.kthread.join(|| {
             let unrun = self.hold.lock().settle(Error::Stopped);
-            self.net.remove(&self.kthread);
+            net.remove(&self.entry);
             // The closure may hold the last reference to its own scope, whose drop comes back
             // here: it must find the thread gone.
             move || drop(unrun)
         });
-        self.net.end_wait();
+        net.end_wait();
         joined
-    }
-
-    fn leave(&self) {
-        self.net.leave(&self.kthread);
     }
 }
 
@@ -159,6 +162,10 @@ where
     F: FnOnce(&Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
+    fn kthread(&self) -> &Kthread {
+        &self.kthread
+    }
+
     fn take(&self) -> Option<Result<T>> {
         self.hold.lock().take()
     }

@@ -5,13 +5,13 @@
 use crate::{
     block::{
         Block,
-        Member, //
+        Joinable, //
     },
     error::{
         Error,
         Result, //
     },
-    life::Protocol,
+    member::Member,
     scope::Scope,
     stop::Stop,
     task::Policy,
@@ -69,16 +69,17 @@ impl<'a> Builder<'a> {
     /// It belongs to `scope`, whose end is the thread's end at the latest.
     ///
     /// Sleeps. Fails with `ENOMEM`; with `EINTR` if the caller was killed meanwhile, as a
-    /// thread that has been asked to stop counts; with `ENODEV` if the module is on its way
-    /// out. `body` is dropped then.
+    /// thread that has been asked to stop counts; with `ENODEV` if the scope is within one that has gone, or the module is on
+    /// its way out. `body` is dropped then.
     pub fn spawn<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,
         F: FnOnce(&Stop) -> Result<T> + Send + 'static,
     {
-        scope.net().sweep();
+        let net = scope.branch().net();
+        net.sweep();
 
-        let block = Block::new(scope.net().clone(), body)?;
+        let block = Block::new(scope.branch().clone(), body)?;
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
@@ -86,8 +87,8 @@ impl<'a> Builder<'a> {
         if let Some(policy) = self.policy {
             block.kthread().set_policy(policy);
         }
-        if let Err(error) = scope.net().add(scope.id(), block.clone()) {
-            block.kthread().ask();
+        if let Err(error) = net.add(block.clone()) {
+            block.ask();
             let _ = block.join();
             return Err(error);
         }

@@ -86,20 +86,23 @@
 //! # How it is built
 //!
 //! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `slot.rs` is
-//! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs` knows the threads of a module, `nets.rs` the
-//! modules.
+//! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
+//! knows the threads of a module, by their `member.rs` and along the tree of scopes in
+//! `branch.rs`; `nets.rs` knows the modules.
 
 /// What the lines begin with that the library logs.
 const __LOG_PREFIX: &[u8] = b"kthread\0";
 
 mod anystop;
 mod block;
+mod branch;
 mod builder;
 mod clock;
 mod completion;
 mod error;
 mod firmware;
 mod life;
+mod member;
 mod net;
 mod nets;
 mod platform;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which modules have a net, and which it is.
+//! Which modules have a net, and the root of the scopes over it.
 
 use crate::{
+    branch::Branch,
     net::Net,
     sys, //
 };
@@ -18,17 +19,17 @@ use kernel::{
     }, //
 };
 
-/// The nets of all modules that use this copy of the library.
-struct Nets(UnsafeCell<KVec<Arc<Net>>>);
+/// The nets of all modules that use this copy of the library, by the roots of their scopes.
+struct Nets(UnsafeCell<KVec<Arc<Branch>>>);
 
 // SAFETY: The vector is only touched under the lock, see `with_nets`, by whichever thread holds
-// that: what is in it may be used and dropped by any thread, as `Arc<Net>` is `Send`.
+// that: what is in it may be used and dropped by any thread, as `Arc<Branch>` is `Send`.
 unsafe impl Sync for Nets {}
 
 static NETS: Nets = Nets(UnsafeCell::new(KVec::new()));
 
 /// Calls `f` on the list of nets, under its lock.
-fn with_nets<R>(f: impl FnOnce(&mut KVec<Arc<Net>>) -> R) -> R {
+fn with_nets<R>(f: impl FnOnce(&mut KVec<Arc<Branch>>) -> R) -> R {
     // SAFETY: The helper returns a static mutex, initialised at compile time.
     let lock = unsafe { Lock::<(), MutexBackend>::from_raw(sys::threadline_nets_lock()) };
     let _guard = lock.lock();
@@ -37,34 +38,40 @@ fn with_nets<R>(f: impl FnOnce(&mut KVec<Arc<Net>>) -> R) -> R {
     f(unsafe { &mut *NETS.0.get() })
 }
 
-/// Puts a net under the module. [`EBUSY`] if there is one already.
+/// Puts a net under the module, and returns the root. [`EBUSY`] if there is one already.
 #[inline(never)]
-pub(crate) fn spread(module: &'static ThisModule) -> Result<Arc<Net>> {
-    let net = Net::new(module.as_ptr().addr())?;
+pub(crate) fn spread(module: &'static ThisModule) -> Result<Arc<Branch>> {
+    let module = module.as_ptr().addr();
+    let root = Branch::root(Net::new(module)?)?;
     with_nets(|nets| {
-        if nets.iter().any(|other| other.module() == net.module()) {
+        if nets.iter().any(|other| other.net().module() == module) {
             return Err(EBUSY);
         }
-        nets.push(net.clone(), GFP_KERNEL)?;
-        Ok(net)
+        nets.push(root.clone(), GFP_KERNEL)?;
+        Ok(root)
     })
 }
 
-/// The net under the module, or [`ENODEV`].
+/// The root over the net under the module, or [`ENODEV`].
 #[inline(never)]
-pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Net>> {
+pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Branch>> {
     let module = module.as_ptr().addr();
-    with_nets(|nets| nets.iter().find(|net| net.module() == module).cloned()).ok_or(ENODEV)
+    with_nets(|nets| {
+        nets.iter()
+            .find(|root| root.net().module() == module)
+            .cloned()
+    })
+    .ok_or(ENODEV)
 }
 
 /// Takes the net away from under its module, whose threads are gone after that.
 ///
 /// The caller is none of them, as what loads and unloads modules is a task of user space.
 #[inline(never)]
-pub(crate) fn take_away(net: &Net) {
-    net.close();
+pub(crate) fn take_away(root: &Branch) {
+    root.net().close(root);
     with_nets(|nets| {
-        nets.retain(|other| !core::ptr::eq(&**other, net));
+        nets.retain(|other| !core::ptr::eq(&**other, root));
         if nets.is_empty() {
             // Nothing drops a static when the module goes: leave no memory in it.
             *nets = KVec::new();

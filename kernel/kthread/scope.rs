@@ -3,10 +3,7 @@
 //! Who answers for the end of a thread.
 
 use crate::{
-    net::{
-        Net,
-        ScopeId, //
-    },
+    branch::Branch,
     nets, //
 };
 use core::{
@@ -24,17 +21,19 @@ use kernel::{
 /// it takes as long as the slowest. Put it into the device's private data, *before* the fields
 /// that the threads use.
 ///
-/// A scope may be leaked. Its threads are then stopped and joined by the [`ModuleScope`], which
-/// has to exist before the first scope is made.
+/// A part of the work that is to end earlier gets a scope within the scope, see [`Self::nested`].
+/// What is said here of a scope's threads is said of those of its nested scopes, too.
 ///
-/// A thread that drops its own scope can't wait for itself, nor for those who wait for it: they
-/// are asked to stop, and left to the [`ModuleScope`].
+/// A scope may be leaked. Its threads are then stopped and joined by the scope around it, at last
+/// by the [`ModuleScope`], which has to exist before the first scope is made.
+///
+/// A thread that drops its own scope, or one around it, can't wait for itself, nor for those who
+/// wait for it: they are asked to stop, and left to the [`ModuleScope`].
 ///
 /// Making, using and dropping a scope may sleep. Whoever drops it must not hold a lock that one of
 /// its threads is about to take.
 pub struct Scope {
-    net: Arc<Net>,
-    id: ScopeId,
+    branch: Arc<Branch>,
 }
 
 impl Scope {
@@ -44,33 +43,47 @@ impl Scope {
     ///
     /// Fails with [`ENODEV`] if the module has no [`ModuleScope`], or with [`ENOMEM`].
     pub fn new(module: &'static ThisModule) -> Result<Self> {
-        let net = nets::under(module)
+        let root = nets::under(module)
             .inspect_err(|_| pr_err!("a module without a ModuleScope can't have threads\n"))?;
-        Ok(Self::in_net(net))
+        Ok(Self {
+            branch: root.fork()?,
+        })
     }
 
-    fn in_net(net: Arc<Net>) -> Self {
-        let id = net.new_scope();
-        Self { net, id }
+    /// Makes a scope within this one, which may be dropped before it or after.
+    ///
+    /// A stop of this one stops the threads of the other too: all are asked before the first is
+    /// waited for, whichever of the two they belong to. Once this one has been dropped, no threads
+    /// can be started in the other any more. Fails with [`ENOMEM`].
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// /// A modem on a hub: its line goes down without it, and it goes with the hub.
+    /// let modem = hub.threads.nested()?;
+    /// let line = modem.nested()?;
+    /// let poll = Builder::new(fmt!("poll")).spawn(&line, poll)?;
+    /// hub.threads.stop(); // `poll` is gone.
+    /// ```
+    pub fn nested(&self) -> Result<Self> {
+        Ok(Self {
+            branch: self.branch.fork()?,
+        })
     }
 
-    pub(crate) fn net(&self) -> &Arc<Net> {
-        &self.net
-    }
-
-    pub(crate) fn id(&self) -> ScopeId {
-        self.id
+    pub(crate) fn branch(&self) -> &Arc<Branch> {
+        &self.branch
     }
 
     /// Asks all threads of this scope to stop, and does not wait for them.
     pub fn ask_stop(&self) {
-        self.net.ask_scope(self.id);
+        self.branch.net().ask(&self.branch);
     }
 
     /// How many of its threads are not gone yet. A thread that has ended counts until somebody
     /// has waited for it.
     pub fn live(&self) -> usize {
-        self.net.count(|scope| scope == self.id)
+        self.branch.net().count(&self.branch)
     }
 
     /// Stops and joins all threads of this scope, those too that they or others start meanwhile.
@@ -78,20 +91,20 @@ impl Scope {
     ///
     /// Asks all of them before it waits for the first.
     pub fn stop(&self) {
-        self.net.clear_scope(self.id);
+        self.branch.net().clear(&self.branch);
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        self.stop();
+        self.branch.net().close(&self.branch);
     }
 }
 
-/// The scope of a whole module, which every other scope of it is part of.
+/// The scope of a whole module, within which all its other scopes are.
 ///
 /// It is a field of the type that `module!` is given, and a [`Scope`] itself, for threads that
-/// serve the module as a whole. When it is dropped, no thread of the module is left, no matter
+/// serve the module as a whole; a [`Scope::stop`] of it stops all that the module has. When it is dropped, no thread of the module is left, no matter
 /// what has been leaked, and no new one can be started. After that the module's code may go.
 ///
 /// That it is dropped is the one thing that is left to the module's author: don't wrap it in
@@ -122,7 +135,7 @@ impl Drop for Scope {
 ///
 /// # Invariants
 ///
-/// It lies in the memory of the module whose net it holds, in that part which stays as long as the
+/// It lies in the memory of the module whose root it holds, in that part which stays as long as the
 /// code does: nobody can leak or free it. What is initialised in place there is dropped by the
 /// module's exit, or by its init that fails, unless a wrapper holds that back (see above).
 #[pin_data(PinnedDrop)]
@@ -146,16 +159,13 @@ impl ModuleScope {
         })
     }
 
-    /// How many threads of the whole module are not gone yet, whatever scope they belong to.
-    pub fn live_in_module(&self) -> usize {
-        self.scope.net.count(|_| true)
-    }
-
     fn scope_at(module: &'static ThisModule, place: *const Self) -> Result<Scope> {
         if !nets::is_within(module, place) {
             return Err(EINVAL);
         }
-        Ok(Scope::in_net(nets::spread(module)?))
+        Ok(Scope {
+            branch: nets::spread(module)?,
+        })
     }
 }
 
@@ -170,6 +180,6 @@ impl Deref for ModuleScope {
 #[pinned_drop]
 impl PinnedDrop for ModuleScope {
     fn drop(self: Pin<&mut Self>) {
-        nets::take_away(&self.scope.net);
+        nets::take_away(&self.scope.branch);
     }
 }

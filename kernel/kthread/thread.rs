@@ -137,7 +137,7 @@ impl<T: Send + 'static> Thread<T> {
     /// ends the scope.
     pub fn leave(mut self) {
         self.left = true;
-        self.block.leave();
+        self.block.entry().leave();
     }
 }
 
@@ -150,7 +150,7 @@ impl<T: Send + 'static> Drop for Thread<T> {
         if self.block.join().is_err() {
             // The thread drops its own handle, or waits for the one that drops it: its scope will
             // wait for it.
-            self.block.leave();
+            self.block.entry().leave();
         }
     }
 }

@@ -13,6 +13,7 @@
 
 mod bench;
 mod ending;
+mod nesting;
 mod safety;
 mod shielding;
 mod starting;
@@ -106,6 +107,12 @@ cases! {
     safety::closure_that_owns_its_scope,
     safety::closure_that_owns_its_handle,
     safety::scope_needs_its_module,
+    nesting::outer_stop_costs_the_slowest,
+    nesting::inner_ends_alone,
+    nesting::outer_covers_leaked_inner,
+    nesting::nothing_starts_within_a_scope_that_has_gone,
+    nesting::outer_dropped_by_thread_of_inner,
+    nesting::inner_dropped_by_thread_of_outer,
     ticking::ticker_does_not_drift,
     ticking::missed_ticks_are_counted,
     ticking::ticker_ticks,

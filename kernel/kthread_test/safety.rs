@@ -292,7 +292,7 @@ pub(crate) fn no_thread_left(bench: &Bench<'_>) -> Verdict {
     // One that dropped its own scope may still be there, but can't be once it was swept up.
     bench.threads.stop();
     let scope = bench.scope()?;
-    while bench.threads.live_in_module() > 0 {
+    while bench.threads.live() > 0 {
         let sweeper = Builder::new(fmt!("sweeper")).spawn(&scope, |_: &Stop| Ok(()))?;
         sweeper.join();
     }

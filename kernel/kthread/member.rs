@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A thread as its net knows it, and how the net keeps hold of it without memory of its own.
+
+use crate::{
+    branch::Branch,
+    life::NotGone,
+    net::Net, //
+};
+use kernel::sync::{
+    atomic::{
+        AtomicFlag,
+        Relaxed, //
+    },
+    Arc,
+    LockedBy, //
+};
+
+/// A thread of any type.
+pub(crate) trait Member: Send + Sync {
+    /// Its place in the net.
+    fn entry(&self) -> &Entry;
+
+    /// Asks it to stop.
+    fn ask(&self);
+
+    /// Whether its body has ended.
+    fn is_ended(&self) -> bool;
+
+    /// Whether the caller is the thread.
+    fn is_current(&self) -> bool;
+
+    /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
+    /// up.
+    fn join(&self) -> Result<(), NotGone>;
+}
+
+/// Names a thread: the address of its entry, never followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name(usize);
+
+/// The place of a thread in its net, part of the thread's own block.
+pub(crate) struct Entry {
+    branch: Arc<Branch>,
+    left: AtomicFlag,
+    notes: LockedBy<Notes, Threads>,
+}
+
+/// What the net notes about a thread.
+#[derive(Default)]
+struct Notes {
+    next: Option<Arc<dyn Member>>,
+    previous: Option<Arc<dyn Member>>,
+    listed: bool,
+    awaits: Option<Name>,
+}
+
+impl Entry {
+    /// A place for a thread of the given scope, which is not in the net yet.
+    pub(crate) fn new(branch: Arc<Branch>) -> Self {
+        let notes = LockedBy::new(branch.net().threads(), Notes::default());
+        Self {
+            branch,
+            left: AtomicFlag::new(false),
+            notes,
+        }
+    }
+
+    pub(crate) fn branch(&self) -> &Branch {
+        &self.branch
+    }
+
+    pub(crate) fn net(&self) -> &Net {
+        self.branch.net()
+    }
+
+    pub(crate) fn name(&self) -> Name {
+        Name(core::ptr::from_ref(self).addr())
+    }
+
+    /// Notes that nobody holds a handle to it any more.
+    pub(crate) fn leave(&self) {
+        self.left.store(true, Relaxed);
+    }
+
+    /// Whether it is to be cleaned up in passing, once it has ended.
+    pub(crate) fn is_left(&self) -> bool {
+        self.left.load(Relaxed)
+    }
+
+    /// Whose end it waits for. That one's block is alive meanwhile, so the name is its own.
+    pub(crate) fn awaits(&self, threads: &Threads) -> Option<Name> {
+        self.notes.access(threads).awaits
+    }
+
+    pub(crate) fn set_awaits(&self, threads: &mut Threads, name: Option<Name>) {
+        self.notes.access_mut(threads).awaits = name;
+    }
+}
+
+/// The threads of a net: a list whose links are in the [`Entry`] of each.
+///
+/// # Invariants
+///
+/// From `first` on, each `next` leads to the next one, whose `previous` leads back. Just those
+/// that are met on this way are `listed`, and only they have links.
+///
+/// Who follows [`Entry::awaits`] from thread to thread never comes to the same one twice.
+#[derive(Default)]
+pub(crate) struct Threads {
+    first: Option<Arc<dyn Member>>,
+}
+
+impl Threads {
+    /// All threads, the newest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Member>> {
+        core::iter::successors(self.first.as_ref(), |member| {
+            member.entry().notes.access(self).next.as_ref()
+        })
+    }
+
+    /// Puts a thread in front.
+    pub(crate) fn push(&mut self, member: Arc<dyn Member>) {
+        // INVARIANT: The links of the two neighbours lead to each other. It waits for nobody yet.
+        let second = self.first.replace(member.clone());
+        if let Some(second) = &second {
+            second.entry().notes.access_mut(self).previous = Some(member.clone());
+        }
+        let notes = member.entry().notes.access_mut(self);
+        notes.next = second;
+        notes.listed = true;
+    }
+
+    /// Takes a thread out, if it is there.
+    ///
+    /// Returns the list's own reference to it, to be dropped where the lock is not held.
+    pub(crate) fn unlink(&mut self, entry: &Entry) -> Option<Arc<dyn Member>> {
+        let notes = entry.notes.access_mut(self);
+        if !core::mem::take(&mut notes.listed) {
+            return None;
+        }
+        // INVARIANT: Its neighbours are led to each other, and it keeps no link.
+        let (next, previous) = (notes.next.take(), notes.previous.take());
+        if let Some(next) = &next {
+            next.entry().notes.access_mut(self).previous = previous.clone();
+        }
+        match previous {
+            Some(previous) => {
+                core::mem::replace(&mut previous.entry().notes.access_mut(self).next, next)
+            }
+            None => core::mem::replace(&mut self.first, next),
+        }
+    }
+
+    fn find(&self, name: Name) -> Option<&dyn Member> {
+        self.iter()
+            .map(|member| &**member)
+            .find(|member| member.entry().name() == name)
+    }
+
+    /// Whether the thread is the caller, or waits for the caller's end, be it by way of others.
+    pub(crate) fn awaits_caller(&self, member: &dyn Member) -> bool {
+        // Comes to an end by the type invariants.
+        member.is_current()
+            || core::iter::successors(self.awaited(member), |other| self.awaited(*other))
+                .any(|other| other.is_current())
+    }
+
+    /// The thread whose end this one waits for.
+    fn awaited(&self, member: &dyn Member) -> Option<&dyn Member> {
+        member.entry().awaits(self).and_then(|name| self.find(name))
+    }
+}
