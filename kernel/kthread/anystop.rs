@@ -36,9 +36,6 @@ use kernel::{
 pub(crate) trait Place {
     /// Where it is noted in which line the body waits.
     fn site(&self) -> &Site;
-
-    /// Forgets the signals that have broken a wait of the caller's, who runs the body.
-    fn discard_signals(&self);
 }
 
 /// What runs the body, without its type.
@@ -46,6 +43,7 @@ trait Runner: Place {
     fn is_asked(&self) -> bool;
     fn ready(&self);
     fn interrupt(&self);
+    fn broken(&self, is_stopped: &dyn Fn() -> bool);
 }
 
 impl<W: World + Place> Runner for W {
@@ -59,6 +57,10 @@ impl<W: World + Place> Runner for W {
 
     fn interrupt(&self) {
         World::interrupt(self);
+    }
+
+    fn broken(&self, is_stopped: &dyn Fn() -> bool) {
+        Protocol::broken(self, is_stopped);
     }
 }
 
@@ -234,7 +236,7 @@ impl AnyStop {
                 self.check()?;
                 return Ok(false);
             }
-            self.broken();
+            self.runner().broken(&|| self.is_stopped());
         }
     }
 
@@ -249,18 +251,6 @@ impl AnyStop {
         match self.shield {
             Some(end) if clock::now() < end => until.min(end),
             _ => until,
-        }
-    }
-
-    /// A wait has been broken, by a signal as a rule. Unless that was a stop it is forgotten.
-    fn broken(&self) {
-        if self.is_stopped() {
-            return;
-        }
-        self.runner().discard_signals();
-        // A stop that came just now may have lost its signal. Its flag was set before.
-        if self.is_stopped() {
-            self.interrupt();
         }
     }
 }

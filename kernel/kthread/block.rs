@@ -13,8 +13,7 @@ use crate::{
     },
     life::{
         NotGone,
-        Protocol,
-        World, //
+        Protocol, //
     },
     member::{
         Entry,
@@ -99,12 +98,7 @@ where
         // SAFETY: By the safety requirements, and no longer than this function.
         let block = unsafe { &*data.cast::<Self>() };
 
-        Kthread::listen();
-        // Asked before it began: the closure stays where it is, for those who bury the thread.
-        if !block.kthread.life().is_asked() {
-            block.work();
-        }
-        block.kthread.end();
+        block.kthread.run(|| block.work());
         // The result travels in the slot: this number tells nothing to anybody.
         0
     }

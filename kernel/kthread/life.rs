@@ -50,6 +50,12 @@ pub(crate) trait World {
     /// Has no effect on a thread that does not listen yet, or no longer.
     fn interrupt(&self);
 
+    /// Lets [`Self::interrupt`] have its effect from now on. Called by the thread.
+    fn listen(&self);
+
+    /// Forgets all that has interrupted the thread. Called by the thread.
+    fn forget_interrupts(&self);
+
     /// Whether the caller is the thread.
     fn is_current(&self) -> bool;
 
@@ -122,6 +128,32 @@ pub(crate) trait Protocol: World + Sized {
         // The flag comes first: a thread that begins to listen only now looks at it after that,
         // so either it hears the interrupt or it sees the flag.
         if !self.life().asked.xchg(true, Full) {
+            self.interrupt();
+        }
+    }
+
+    /// What the thread does, from beginning to end. `work` runs the body.
+    fn run(&self, work: impl FnOnce()) {
+        self.listen();
+        // Asked before it began: the body is left to those who bury the thread.
+        if !self.life().is_asked() {
+            work();
+        }
+        self.end();
+    }
+
+    /// A wait of the thread's was broken, by a stop or by anything else. What was no stop is
+    /// forgotten.
+    ///
+    /// `is_stopped` says whether a stop is to be seen: it may keep one back that has been asked
+    /// for, but never makes one up.
+    fn broken(&self, is_stopped: impl Fn() -> bool) {
+        if is_stopped() {
+            return;
+        }
+        self.forget_interrupts();
+        // A stop that came just now may have lost its interrupt. Its flag was set before.
+        if is_stopped() {
             self.interrupt();
         }
     }

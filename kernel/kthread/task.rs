@@ -160,16 +160,6 @@ impl Kthread {
         }
     }
 
-    /// Makes [`World::interrupt`] work on the calling thread.
-    ///
-    /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and
-    /// only then: the `kill -9` of user space stays without effect.
-    #[inline(never)]
-    pub(crate) fn listen() {
-        // SAFETY: Changes a signal action of the current task, under its lock.
-        unsafe { sys::threadline_allow_interrupt() };
-    }
-
     /// How many threads have been interrupted so far.
     #[inline(never)]
     pub(crate) fn interrupts() -> u64 {
@@ -207,12 +197,6 @@ impl Place for Kthread {
     fn site(&self) -> &Site {
         &self.site
     }
-
-    #[inline(never)]
-    fn discard_signals(&self) {
-        // SAFETY: Touches the current task's pending signals only, under its lock.
-        unsafe { sys::threadline_discard_signals() };
-    }
 }
 
 impl World for Kthread {
@@ -231,6 +215,20 @@ impl World for Kthread {
         // SAFETY: The `ARef` keeps the task valid; a task that has ended is left alone by
         // `send_sig()`. The last argument says that the kernel sends it.
         unsafe { bindings::send_sig(bindings::SIGKILL as i32, task, 1) };
+    }
+
+    /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and
+    /// only then: the `kill -9` of user space stays without effect.
+    #[inline(never)]
+    fn listen(&self) {
+        // SAFETY: Changes a signal action of the current task, under its lock.
+        unsafe { sys::threadline_allow_interrupt() };
+    }
+
+    #[inline(never)]
+    fn forget_interrupts(&self) {
+        // SAFETY: Touches the current task's pending signals only, under its lock.
+        unsafe { sys::threadline_discard_signals() };
     }
 
     fn is_current(&self) -> bool {
