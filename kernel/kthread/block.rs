@@ -13,7 +13,8 @@ use crate::{
     },
     life::{
         NotGone,
-        Protocol, //
+        Protocol,
+        World, //
     },
     member::{
         Entry,
