@@ -6,6 +6,7 @@
 //! in a [`Slot`] under a lock.
 
 use crate::{
+    affinity::Affinity,
     branch::Branch,
     error::{
         Error,
@@ -84,10 +85,11 @@ where
     pub(crate) unsafe fn create(
         self: &Arc<Self>,
         name: fmt::Arguments<'_>,
+        affinity: Affinity<'_>,
     ) -> kernel::error::Result {
         let data = Arc::as_ptr(self).cast::<c_void>();
         // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
-        unsafe { self.kthread.create(name, Self::run, data) }
+        unsafe { self.kthread.create(name, affinity, Self::run, data) }
     }
 
     /// The thread function.

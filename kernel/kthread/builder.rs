@@ -3,6 +3,7 @@
 //! Starting a thread.
 
 use crate::{
+    affinity::Affinity,
     block::{
         Block,
         Joinable, //
@@ -17,7 +18,11 @@ use crate::{
     task::Policy,
     thread::Thread, //
 };
-use kernel::fmt;
+use kernel::{
+    cpu::CpuId,
+    cpumask::Cpumask,
+    fmt, //
+};
 
 /// What a thread is to be like, before it exists.
 ///
@@ -31,15 +36,21 @@ use kernel::fmt;
 pub struct Builder<'a> {
     name: fmt::Arguments<'a>,
     policy: Option<Policy>,
+    affinity: Affinity<'a>,
 }
 
 impl<'a> Builder<'a> {
     /// A thread of the given name, of normal priority.
     ///
-    /// `ps` shows the first 15 bytes where it reads `/proc/PID/stat`, and all of it where it
-    /// reads `/proc/PID/comm`.
+    /// The kernel keeps all of it. User space sees the first 63 bytes, in `/proc/PID/comm`, `stat`
+    /// and `status`, and `ps` what it takes from there; the kernel's own log and traces show the
+    /// first 15.
     pub fn new(name: fmt::Arguments<'a>) -> Self {
-        Self { name, policy: None }
+        Self {
+            name,
+            policy: None,
+            affinity: Affinity::Anywhere,
+        }
     }
 
     /// Runs it before all normal threads: SCHED_FIFO at the middle priority (50), the kernel's
@@ -63,14 +74,47 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Runs it on this CPU only; user space can't move it. Its stack is in the memory nearest to
+    /// that.
+    ///
+    /// [`Self::spawn`] fails with `ENXIO` if the CPU is offline. If it goes offline later, the
+    /// kernel lets the thread run elsewhere, for good. See `kthread_bind()`.
+    ///
+    /// A thread has one place: this, [`Self::on_cpus`] or [`Self::on_node`], whichever comes last.
+    pub fn on_cpu(mut self, cpu: CpuId) -> Self {
+        self.affinity = Affinity::Cpu(cpu);
+        self
+    }
+
+    /// Runs it on these CPUs, less those that the system's owner has isolated from the kernel's
+    /// work; on the kernel's other CPUs only while none of these is online. User space may move it.
+    ///
+    /// [`Self::spawn`] fails with `ENXIO` if none of them is online at that time. See
+    /// `kthread_affine_preferred()`.
+    pub fn on_cpus(mut self, cpus: &'a Cpumask) -> Self {
+        self.affinity = Affinity::Cpus(cpus);
+        self
+    }
+
+    /// Runs it on the CPUs of this NUMA node, with its stack in the node's memory; otherwise as
+    /// [`Self::on_cpus`].
+    ///
+    /// [`Self::spawn`] fails with `ENXIO` if there is no such node, or if it is offline. See
+    /// `kthread_create_on_node()`.
+    pub fn on_node(mut self, node: u32) -> Self {
+        self.affinity = Affinity::Node(node);
+        self
+    }
+
     /// Starts the thread: it calls `body` once, unless it is stopped before it gets so far, in
     /// which case `body` is dropped by whoever waits for it.
     ///
     /// It belongs to `scope`, whose end is the thread's end at the latest.
     ///
     /// Sleeps. Fails with `ENOMEM`; with `EINTR` if the caller was killed meanwhile, as a
-    /// thread that has been asked to stop counts; with `ENODEV` if the scope is within one that has gone, or the module is on
-    /// its way out. `body` is dropped then.
+    /// thread that has been asked to stop counts; with `ENODEV` if the scope is within one that
+    /// has gone, or the module is on its way out; with `ENXIO` if the place where it should run is
+    /// not there. `body` is dropped then.
     pub fn spawn<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,
@@ -83,11 +127,13 @@ impl<'a> Builder<'a> {
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
-        unsafe { block.create(self.name)? };
+        unsafe { block.create(self.name, self.affinity)? };
         if let Some(policy) = self.policy {
             block.kthread().set_policy(policy);
         }
-        if let Err(error) = net.add(block.clone()) {
+        // SAFETY: The task sleeps, and this is the one call.
+        let tied = unsafe { block.kthread().tie(self.affinity) };
+        if let Err(error) = tied.and_then(|()| net.add(block.clone())) {
             block.ask();
             let _ = block.join();
             return Err(error);

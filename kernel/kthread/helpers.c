@@ -4,12 +4,15 @@
  * bindings: inline functions, macros and a lock that is ready without code.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
+#include <linux/topology.h>
 
 /* Guards the list of nets (nets.rs). Static, as a library has no init call. */
 struct mutex *threadline_nets_lock(void);
@@ -87,4 +90,29 @@ bool threadline_wait_idle_until(struct completion *x, s64 ns)
 						   nsecs_to_jiffies(left) + 1);
 	}
 	return true;
+}
+
+bool threadline_cpu_online(unsigned int cpu);
+bool threadline_cpu_online(unsigned int cpu)
+{
+	return cpu < nr_cpu_ids && cpu_online(cpu);
+}
+
+bool threadline_any_online(const struct cpumask *mask);
+bool threadline_any_online(const struct cpumask *mask)
+{
+	return cpumask_intersects(mask, cpu_online_mask);
+}
+
+bool threadline_node_online(unsigned int node);
+bool threadline_node_online(unsigned int node)
+{
+	return node < MAX_NUMNODES && node_online(node);
+}
+
+/* @cpu is a possible one. */
+int threadline_cpu_node(unsigned int cpu);
+int threadline_cpu_node(unsigned int cpu)
+{
+	return cpu_to_node(cpu);
 }

@@ -93,6 +93,7 @@
 /// What the lines begin with that the library logs.
 const __LOG_PREFIX: &[u8] = b"kthread\0";
 
+mod affinity;
 mod anystop;
 mod block;
 mod branch;

@@ -20,4 +20,8 @@ extern "C" {
         completion: *mut bindings::completion,
         ns: i64,
     ) -> bool;
+    pub(crate) fn threadline_cpu_online(cpu: u32) -> bool;
+    pub(crate) fn threadline_any_online(mask: *const bindings::cpumask) -> bool;
+    pub(crate) fn threadline_node_online(node: u32) -> bool;
+    pub(crate) fn threadline_cpu_node(cpu: u32) -> i32;
 }

@@ -6,6 +6,7 @@
 //! [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
 
 use crate::{
+    affinity::Affinity,
     anystop::Place,
     completion::Completion,
     life::{
@@ -83,7 +84,8 @@ impl Kthread {
 
     /// Makes the task, which does not run before [`Self::wake`].
     ///
-    /// Sleeps. Fails with [`ENOMEM`], or with [`EINTR`] if the caller was killed meanwhile.
+    /// Sleeps. Fails with [`ENOMEM`], with [`ENXIO`] if there is no such place, or with [`EINTR`]
+    /// if the caller was killed meanwhile.
     ///
     /// # Safety
     ///
@@ -92,16 +94,18 @@ impl Kthread {
     pub(crate) unsafe fn create(
         &self,
         name: fmt::Arguments<'_>,
+        affinity: Affinity<'_>,
         entry: Entry,
         data: *const kernel::ffi::c_void,
     ) -> Result {
+        affinity.check()?;
         // SAFETY: `%pA` takes a pointer to `fmt::Arguments`, which lives until the C function
         // has formatted the name, before it returns. The caller answers for `entry` and `data`.
         let task = from_err_ptr(unsafe {
             bindings::kthread_create_on_node(
                 Some(entry),
                 data.cast_mut(),
-                bindings::NUMA_NO_NODE,
+                affinity.node(),
                 c"%pA".as_char_ptr(),
                 core::ptr::from_ref(&name).cast::<kernel::ffi::c_void>(),
             )
@@ -112,6 +116,19 @@ impl Kthread {
         // INVARIANT: The task comes from `kthread_create_on_node()`, and nobody knows it yet.
         self.task.populate(task.into());
         Ok(())
+    }
+
+    /// Ties the task to its place, before [`Self::wake`]. [`ENOMEM`] if it can't.
+    ///
+    /// # Safety
+    ///
+    /// The task must have been made and not been woken. To be called once.
+    pub(crate) unsafe fn tie(&self, affinity: Affinity<'_>) -> Result {
+        let Some(task) = self.task() else {
+            return Ok(());
+        };
+        // SAFETY: By the type invariants, and by the safety requirements.
+        unsafe { affinity.tie(task) }
     }
 
     fn task(&self) -> Option<&Task> {

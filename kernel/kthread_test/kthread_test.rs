@@ -15,6 +15,7 @@ mod bench;
 mod ending;
 mod nesting;
 mod safety;
+mod scheduling;
 mod shielding;
 mod starting;
 mod stopping;
@@ -118,6 +119,10 @@ cases! {
     ticking::ticker_ticks,
     ticking::stop_while_ticking,
     ticking::published_values_are_whole,
+    scheduling::thread_stays_on_its_cpu,
+    scheduling::thread_stays_on_its_cpus,
+    scheduling::place_that_is_not_there,
+    scheduling::thread_on_a_node,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }
