@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
+#include <linux/rtmutex.h>
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
 #include <linux/topology.h>
@@ -90,6 +91,19 @@ bool threadline_wait_idle_until(struct completion *x, s64 ns)
 						   nsecs_to_jiffies(left) + 1);
 	}
 	return true;
+}
+
+/* A macro where lockdep is on. */
+void threadline_rt_mutex_lock(struct rt_mutex *lock);
+void threadline_rt_mutex_lock(struct rt_mutex *lock)
+{
+	rt_mutex_lock(lock);
+}
+
+void threadline_rt_mutex_assert_held(struct rt_mutex *lock);
+void threadline_rt_mutex_assert_held(struct rt_mutex *lock)
+{
+	lockdep_assert_held(lock);
 }
 
 bool threadline_cpu_online(unsigned int cpu);

@@ -104,6 +104,7 @@ mod error;
 mod firmware;
 mod life;
 mod member;
+mod mutex;
 mod net;
 mod nets;
 mod platform;
@@ -126,6 +127,11 @@ pub use self::{
         Error,
         Result,
         Stopped, //
+    },
+    mutex::{
+        RtMutex,
+        RtMutexBackend,
+        RtMutexGuard, //
     },
     published::Published,
     scope::{

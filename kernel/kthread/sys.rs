@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Declarations of `helpers.c`, for the inline functions of C headers. Modules
-//! and tasks are untyped addresses here: they only pass through.
+//! Declarations of `helpers.c`, for the inline functions of C headers. Modules,
+//! tasks and rt_mutexes are untyped addresses here: they only pass through.
 
 use kernel::{
     bindings,
@@ -20,6 +20,8 @@ extern "C" {
         completion: *mut bindings::completion,
         ns: i64,
     ) -> bool;
+    pub(crate) fn threadline_rt_mutex_lock(mutex: *mut c_void);
+    pub(crate) fn threadline_rt_mutex_assert_held(mutex: *const c_void);
     pub(crate) fn threadline_cpu_online(cpu: u32) -> bool;
     pub(crate) fn threadline_any_online(mask: *const bindings::cpumask) -> bool;
     pub(crate) fn threadline_node_online(node: u32) -> bool;

@@ -123,6 +123,8 @@ cases! {
     scheduling::thread_stays_on_its_cpus,
     scheduling::place_that_is_not_there,
     scheduling::thread_on_a_node,
+    scheduling::mutex_lets_inversion_happen,
+    scheduling::rt_mutex_inherits_priority,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }

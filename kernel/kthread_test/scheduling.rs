@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where threads run.
+//! Where threads run, and who runs before whom.
 
 use crate::bench::{
     claim,
+    event,
     Bench,
     Count,
     Passed,
@@ -19,10 +20,20 @@ use kernel::{
         Cpumask,
         CpumaskVar, //
     },
+    new_mutex,
     prelude::*,
+    processor::cpu_relax,
+    sync::{
+        lock::{
+            Backend,
+            Lock, //
+        },
+        Arc, //
+    },
     time::Delta, //
 };
 use kthread::{
+    new_rt_mutex,
     Builder,
     Outcome,
     Stop, //
@@ -144,5 +155,86 @@ pub(crate) fn thread_on_a_node(bench: &Bench<'_>) -> Verdict {
         .on_node(0)
         .spawn(&scope, |_: &Stop| Ok(3))?;
     claim!(thread.join() == Outcome::Ended(3));
+    Ok(Passed::Now)
+}
+
+/// How long the thread of middle priority keeps the CPU, unless that of high priority is through.
+const PATIENCE: u32 = 1_000_000;
+
+/// Whether a thread of middle priority keeps one of high priority from a lock that one of low
+/// priority holds.
+///
+/// All three are real-time threads on one CPU. The low one sleeps while it holds the lock, so the
+/// middle one, of the same priority, gets the CPU, and never gives it to its equals. It wakes both
+/// others: the low one has to queue behind it, the high one preempts it and waits for the lock. If
+/// the low one now inherits that priority, it releases the lock before the middle one can look
+/// again. If not, the middle one looks in vain until it loses patience.
+fn middle_keeps_high_out<B: Backend + 'static>(
+    bench: &Bench<'_>,
+    lock: Arc<Lock<(), B>>,
+) -> core::result::Result<bool, Reason> {
+    let scope = bench.scope()?;
+    let online = online(bench)?;
+    let cpu = online[online.len() - 1];
+    let (wake_low, wake_high) = (event()?, event()?);
+    let (tries, through) = (Count::new()?, Count::new()?);
+
+    let low = Builder::new(fmt!("low")).on_cpu(cpu).fifo_low();
+    let low = low.spawn_ready(&scope, {
+        let (lock, wake_low) = (lock.clone(), wake_low.clone());
+        move |stop: &Stop| {
+            let _guard = lock.lock();
+            stop.ready();
+            Ok(stop.wait(&wake_low)?)
+        }
+    })?;
+    let high = Builder::new(fmt!("high")).on_cpu(cpu).fifo();
+    let high = high.spawn_ready(&scope, {
+        let (wake_high, tries, through) = (wake_high.clone(), tries.clone(), through.clone());
+        move |stop: &Stop| {
+            stop.ready();
+            stop.wait(&wake_high)?;
+            tries.up();
+            let _guard = lock.lock();
+            through.up();
+            Ok(())
+        }
+    })?;
+    let middle = Builder::new(fmt!("middle")).on_cpu(cpu).fifo_low();
+    let middle = middle.spawn(&scope, move |_: &Stop| {
+        wake_low.complete();
+        wake_high.complete();
+        let mut patience = PATIENCE;
+        while through.get() == 0 && patience > 0 {
+            cpu_relax();
+            patience -= 1;
+        }
+        Ok((tries.get(), through.get()))
+    })?;
+
+    let seen = middle.join();
+    claim!(seen == Outcome::Ended((1, 0)) || seen == Outcome::Ended((1, 1)));
+    // It was but a matter of patience.
+    claim!(low.join() == Outcome::Ended(()));
+    claim!(high.join() == Outcome::Ended(()));
+    Ok(seen == Outcome::Ended((1, 0)))
+}
+
+pub(crate) fn mutex_lets_inversion_happen(bench: &Bench<'_>) -> Verdict {
+    if cfg!(CONFIG_PREEMPT_RT) {
+        return Ok(Passed::Skipped("here all mutexes inherit priority"));
+    }
+    for _ in 0..2 {
+        let lock = Arc::pin_init(new_mutex!(()), GFP_KERNEL)?;
+        claim!(middle_keeps_high_out(bench, lock)?);
+    }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn rt_mutex_inherits_priority(bench: &Bench<'_>) -> Verdict {
+    for _ in 0..20 {
+        let lock = Arc::pin_init(new_rt_mutex!(()), GFP_KERNEL)?;
+        claim!(!middle_keeps_high_out(bench, lock)?);
+    }
     Ok(Passed::Now)
 }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A mutex with priority inheritance.
+//!
+//! Threads of different priority that share a lock can be turned upside down: one of high priority
+//! waits for one of low priority, which holds the lock and does not get to run, because one of
+//! middle priority does. So the middle one keeps the high one waiting, for as long as it likes.
+//! Here the holder inherits the priority of the most urgent thread that waits for it, for as long
+//! as it holds the lock, also by way of further locks and their holders.
+//!
+//! C header: [`include/linux/rtmutex.h`](srctree/include/linux/rtmutex.h)
+
+use crate::sys;
+use kernel::{
+    bindings,
+    ffi::c_char,
+    sync::lock::{
+        Backend,
+        Guard,
+        Lock, //
+    }, //
+};
+
+/// A mutex whose holder runs at the priority of the most urgent thread that waits for it.
+///
+/// To be used where threads of different [policy](crate::Builder::fifo) share data. Otherwise the
+/// kernel crate's `Mutex` costs less: this one is never spun for, and is handed over in the order
+/// of priority. It is a [`Lock`] as that one is, with the same methods and the same guard, and it
+/// is made in place, by [`new_rt_mutex!`](crate::new_rt_mutex).
+///
+/// [`lock`](Lock::lock) sleeps, and can't be broken; [`try_lock`](Lock::try_lock) doesn't sleep,
+/// but must not be called in an interrupt, since the holder has to be a thread. A thread that
+/// locks it twice waits for itself, for ever.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[pin_data]
+/// struct Line {
+///     #[pin]
+///     registers: RtMutex<Registers>,
+/// }
+///
+/// let line = Arc::pin_init(
+///     pin_init!(Line { registers <- kthread::new_rt_mutex!(Registers::new()) }),
+///     GFP_KERNEL,
+/// )?;
+/// line.registers.lock().reset();
+/// ```
+pub type RtMutex<T> = Lock<T, RtMutexBackend>;
+
+/// What locks an [`RtMutex`], and unlocks it when it is dropped.
+pub type RtMutexGuard<'a, T> = Guard<'a, T, RtMutexBackend>;
+
+/// Makes an initialiser of an [`RtMutex`] with a lock class of its own, for lockdep.
+///
+/// Takes the value that the mutex guards, and a name, if it should not be that of the source line.
+#[macro_export]
+macro_rules! new_rt_mutex {
+    ($inner:expr $(, $name:literal)? $(,)?) => {
+        $crate::RtMutex::new(
+            $inner, ::kernel::optional_name!($($name)?), ::kernel::static_lock_class!())
+    };
+}
+
+/// The backend of an [`RtMutex`]: the kernel's `struct rt_mutex`.
+pub struct RtMutexBackend;
+
+// SAFETY: A `struct rt_mutex` has one owner at a time. The default `relock` calls `lock`, which is
+// the one way to lock it: how `Stop` waits for it makes no difference to the state it is in.
+unsafe impl Backend for RtMutexBackend {
+    type State = bindings::rt_mutex;
+    type GuardState = ();
+
+    #[inline(never)]
+    unsafe fn init(ptr: *mut Self::State, name: *const c_char, key: *mut bindings::lock_class_key) {
+        // SAFETY: `ptr` is valid for writes, and the others are valid for ever, by the safety
+        // requirements.
+        unsafe { bindings::__rt_mutex_init(ptr, name, key) }
+    }
+
+    #[inline(never)]
+    unsafe fn lock(ptr: *mut Self::State) -> Self::GuardState {
+        // SAFETY: Initialised, by the safety requirements; callers may sleep.
+        unsafe { sys::threadline_rt_mutex_lock(ptr.cast()) };
+    }
+
+    #[inline(never)]
+    unsafe fn unlock(ptr: *mut Self::State, (): &Self::GuardState) {
+        // SAFETY: The caller is the owner, by the safety requirements.
+        unsafe { bindings::rt_mutex_unlock(ptr) };
+    }
+
+    #[inline(never)]
+    unsafe fn try_lock(ptr: *mut Self::State) -> Option<Self::GuardState> {
+        // SAFETY: Initialised, by the safety requirements.
+        (unsafe { bindings::rt_mutex_trylock(ptr) } != 0).then_some(())
+    }
+
+    #[inline(never)]
+    unsafe fn assert_is_held(ptr: *mut Self::State) {
+        // SAFETY: Initialised, by the safety requirements.
+        unsafe { sys::threadline_rt_mutex_assert_held(ptr.cast()) };
+    }
+}
