@@ -54,6 +54,9 @@ pub(crate) trait Joinable<T>: Member {
     /// The thread itself.
     fn kthread(&self) -> &Kthread;
 
+    /// [`Member::join`], but gives up when the [clock](crate::clock) shows the time.
+    fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone>;
+
     /// Takes the result, if it is there and has not been taken.
     fn take(&self) -> Option<Result<T>>;
 
@@ -116,6 +119,15 @@ where
         let result = body(&stop);
         self.hold.lock().end(result);
     }
+
+    /// What is left to do for a thread that is gone. What is returned comes last.
+    fn settle(&self) -> impl FnOnce() {
+        let unrun = self.hold.lock().settle(Error::Stopped);
+        self.entry.net().remove(&self.entry);
+        // The closure may hold the last reference to its own scope, whose drop comes back here: it
+        // must find the thread gone.
+        move || drop(unrun)
+    }
 }
 
 impl<F, T> Member for Block<F, T>
@@ -140,17 +152,8 @@ where
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
-        let net = self.entry.net();
-        net.begin_wait(self)?;
-        let joined = self.kthread.join(|| {
-            let unrun = self.hold.lock().settle(Error::Stopped);
-            net.remove(&self.entry);
-            // The closure may hold the last reference to its own scope, whose drop comes back
-            // here: it must find the thread gone.
-            move || drop(unrun)
-        });
-        net.end_wait();
-        joined
+        let _waits = self.entry.net().begin_wait(self)?;
+        self.kthread.join(|| self.settle())
     }
 }
 
@@ -161,6 +164,11 @@ where
 {
     fn kthread(&self) -> &Kthread {
         &self.kthread
+    }
+
+    fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone> {
+        self.entry.net().check_wait(self)?;
+        self.kthread.join_until(deadline, || self.settle())
     }
 
     fn take(&self) -> Option<Result<T>> {

@@ -191,7 +191,6 @@ pub(crate) trait Protocol: World + Sized {
     }
 
     /// [`Self::join`], but gives up at the deadline.
-    #[allow(dead_code, reason = "until `Thread` has a join with a limit")]
     fn join_until<F: FnOnce()>(
         &self,
         deadline: Self::Deadline,

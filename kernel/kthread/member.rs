@@ -88,7 +88,8 @@ impl Entry {
         self.left.load(Relaxed)
     }
 
-    /// Whose end it waits for. That one's block is alive meanwhile, so the name is its own.
+    /// Whose end it waits for, for as long as it takes. That one's block is alive meanwhile, so the
+    /// name is its own.
     pub(crate) fn awaits(&self, threads: &Threads) -> Option<Name> {
         self.notes.access(threads).awaits
     }
@@ -156,6 +157,15 @@ impl Threads {
         self.iter()
             .map(|member| &**member)
             .find(|member| member.entry().name() == name)
+    }
+
+    /// Whether the caller may wait for the end of the thread.
+    pub(crate) fn check_wait(&self, member: &dyn Member) -> Result<(), NotGone> {
+        if self.awaits_caller(member) {
+            Err(NotGone::OwnEnd)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the thread is the caller, or waits for the caller's end, be it by way of others.

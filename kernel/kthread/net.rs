@@ -77,33 +77,32 @@ impl Net {
         drop(member);
     }
 
-    /// Notes that the caller waits for the end of the thread, until [`Self::end_wait`].
+    /// Notes that the caller waits for the end of the thread, until what is returned is dropped.
+    ///
+    /// Refused as by [`Self::check_wait`].
+    #[inline(never)]
+    pub(crate) fn begin_wait(
+        &self,
+        member: &dyn Member,
+    ) -> core::result::Result<Waits<'_>, NotGone> {
+        let mut threads = self.threads.lock();
+        threads.check_wait(member)?;
+        let caller = threads.iter().find(|member| member.is_current()).cloned();
+        if let Some(caller) = &caller {
+            // INVARIANT: Nothing leads from the other thread to this one, as was checked.
+            let name = member.entry().name();
+            caller.entry().set_awaits(&mut threads, Some(name));
+        }
+        Ok(Waits { net: self, caller })
+    }
+
+    /// Whether the caller may wait for the end of the thread, for a time.
     ///
     /// Refused where that thread is the caller or waits for the caller, or for one that does.
     /// Threads of other modules are not looked at.
     #[inline(never)]
-    pub(crate) fn begin_wait(&self, member: &dyn Member) -> core::result::Result<(), NotGone> {
-        let mut threads = self.threads.lock();
-        if threads.awaits_caller(member) {
-            return Err(NotGone::OwnEnd);
-        }
-        // INVARIANT: Nothing leads from the other thread to this one, as was checked.
-        Self::note_wait(&mut threads, Some(member.entry()));
-        Ok(())
-    }
-
-    /// The caller waits no more.
-    #[inline(never)]
-    pub(crate) fn end_wait(&self) {
-        Self::note_wait(&mut self.threads.lock(), None);
-    }
-
-    /// Notes whose end the caller waits for, if it is one of the threads.
-    fn note_wait(threads: &mut Threads, entry: Option<&Entry>) {
-        let own = threads.iter().find(|member| member.is_current()).cloned();
-        if let Some(own) = own {
-            own.entry().set_awaits(threads, entry.map(Entry::name));
-        }
+    pub(crate) fn check_wait(&self, member: &dyn Member) -> core::result::Result<(), NotGone> {
+        self.threads.lock().check_wait(member)
     }
 
     /// How many threads on the branch are not gone.
@@ -166,6 +165,22 @@ impl Net {
             .iter()
             .find(|member| which(member) && !threads.awaits_caller(&***member));
         found.cloned()
+    }
+}
+
+/// A wait of the caller's that goes on, if the caller is a thread of the net.
+pub(crate) struct Waits<'a> {
+    net: &'a Net,
+    caller: Option<Arc<dyn Member>>,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if let Some(caller) = &self.caller {
+            caller
+                .entry()
+                .set_awaits(&mut self.net.threads.lock(), None);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     }, //
 };
 use core::ops::Deref;
+use kernel::time::Delta;
 
 /// What the body of a thread knows of the wish that it should stop.
 ///
@@ -43,6 +44,21 @@ impl Stop {
             self.wait(thread.kthread().ended())?;
         }
         Ok(thread.join())
+    }
+
+    /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
+    /// ended by then, which goes on as it was. See [`Thread::join_within`].
+    #[track_caller]
+    pub fn join_within<T: Send>(
+        &self,
+        thread: &Thread<T>,
+        time: Delta,
+    ) -> core::result::Result<Option<Outcome<T>>, Stopped> {
+        let own = thread.kthread().is_current();
+        if !own && !self.wait_timeout(thread.kthread().ended(), time)? {
+            return Ok(None);
+        }
+        Ok(Some(thread.join()))
     }
 
     /// Calls `call`, a function that sleeps in the kernel's *killable* waits, which a stop breaks

@@ -4,11 +4,13 @@
 
 use crate::{
     block::Joinable,
+    clock,
     error::{
         Error,
         Result, //
     },
     life::{
+        NotGone,
         Protocol,
         World, //
     },
@@ -17,7 +19,10 @@ use crate::{
         COMM_LEN, //
     }, //
 };
-use kernel::sync::Arc;
+use kernel::{
+    sync::Arc,
+    time::Delta, //
+};
 
 /// How a thread ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,9 +98,37 @@ impl<T: Send + 'static> Thread<T> {
     /// It is no wait that a stop breaks: a body uses [`Stop::join`](crate::Stop::join).
     pub fn join(&self) -> Outcome<T> {
         match self.block.join() {
-            Ok(()) => self.block.take().map_or(Outcome::Taken, Outcome::from),
+            Ok(()) => self.outcome(),
             Err(_) => Outcome::Itself,
         }
+    }
+
+    /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
+    /// ended by then. It goes on as it was, and may be joined or stopped later.
+    ///
+    /// It may take a few of the kernel's timer ticks longer, and is never shorter. Where the time is
+    /// zero it only looks.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// // A second to finish by itself, then it has to.
+    /// let outcome = match flush.join_within(Delta::from_secs(1)) {
+    ///     Some(outcome) => outcome,
+    ///     None => flush.stop(),
+    /// };
+    /// ```
+    pub fn join_within(&self, time: Delta) -> Option<Outcome<T>> {
+        match self.block.join_until(clock::after(time)) {
+            Ok(()) => Some(self.outcome()),
+            Err(NotGone::OwnEnd) => Some(Outcome::Itself),
+            Err(NotGone::TooEarly) => None,
+        }
+    }
+
+    /// How the thread ended, which is gone.
+    fn outcome(&self) -> Outcome<T> {
+        self.block.take().map_or(Outcome::Taken, Outcome::from)
     }
 
     /// Whether the body has ended. A [`Self::join`] is short then.

@@ -13,6 +13,7 @@
 
 mod bench;
 mod ending;
+mod limited;
 mod nesting;
 mod safety;
 mod scheduling;
@@ -108,6 +109,14 @@ cases! {
     safety::closure_that_owns_its_scope,
     safety::closure_that_owns_its_handle,
     safety::scope_needs_its_module,
+    limited::join_gives_up_in_time,
+    limited::join_within_gets_the_result,
+    limited::join_gives_up_after_a_stop,
+    limited::join_within_of_one_that_never_ran,
+    limited::join_within_by_many,
+    limited::body_joins_within,
+    limited::join_within_itself,
+    limited::limited_wait_closes_no_ring,
     nesting::outer_stop_costs_the_slowest,
     nesting::inner_ends_alone,
     nesting::outer_covers_leaked_inner,
