@@ -1,221 +1,51 @@
-//! `./lab bench`: how long it takes to take a modem away, in every phase of its
-//! life and by every means, ours and the stock C driver in turn in one machine.
+//! `./lab bench`: what is measured beside C, in one machine and in turn.
+
+pub mod kthread;
+mod statistics;
+mod usbatm;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
+use clap::Subcommand;
 use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 
-use crate::guest::removal::{Means, Phase};
-use crate::protocol::{Driver, FromGuest, Job, Took};
 use crate::setup::Lab;
 use crate::setup::image::Image;
-use crate::vm::{Accel, Options, Vm};
+use crate::vm::{Accel, Options};
 
-const SILENCE: Duration = Duration::from_secs(120);
-
-/// What is measured.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Arguments {
-    /// How often each is measured
-    #[arg(long, default_value_t = 10)]
-    samples: usize,
-    /// Leave the C driver out, which takes most of the time
-    #[arg(long)]
-    ours: bool,
+/// What can be measured.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum What {
+    /// The thread library: starts, stops in every kind of wait, periods and
+    /// allocations, beside kernel threads in C
+    Kthread(kthread::Arguments),
+    /// How long it takes to take a modem away, in every phase of its life and
+    /// by every means, beside the stock C driver
+    Usbatm(usbatm::Arguments),
 }
 
-/// Measures, and prints medians and extremes.
-pub fn run(lab: &Lab, image: &Image, accel: Accel, arguments: Arguments) -> Result<ExitCode> {
+/// Measures, and prints what came of it.
+pub fn run(lab: &Lab, image: &Image, accel: Accel, what: What) -> Result<ExitCode> {
     let options = Options {
         accel,
         console_log: lab.cache.join("log/console.log"),
     };
-    let mut machine = Machine {
-        image,
-        options,
-        vm: None,
-    };
-    let mut rows = Vec::new();
-    for phase in Phase::ALL {
-        for means in Means::ALL {
-            let row = Row::measure(&mut machine, phase, means, arguments)?;
-            eprintln!(
-                "  {}: ours {}, C {}",
-                row.name(),
-                row.ours.text(),
-                row.c.text()
-            );
-            rows.push(row);
-        }
-    }
-    println!("{}", table(&rows));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// One phase and one means.
-struct Row {
-    phase: Phase,
-    means: Means,
-    ours: Samples,
-    c: Samples,
-}
-
-impl Row {
-    fn measure(
-        machine: &mut Machine<'_>,
-        phase: Phase,
-        means: Means,
-        arguments: Arguments,
-    ) -> Result<Self> {
-        let (mut ours, mut c) = (Samples::default(), Samples::default());
-        for _ in 0..arguments.samples.max(1) {
-            ours.add(machine.measure(Driver::Ours, phase, means)?);
-            // One look at a driver that blocks is enough.
-            if !arguments.ours && !c.gave_up() {
-                c.add(machine.measure(Driver::C, phase, means)?);
-            }
-        }
-        Ok(Self {
-            phase,
-            means,
-            ours,
-            c,
-        })
-    }
-
-    fn name(&self) -> String {
-        format!("{}, {}", self.phase.name(), self.means.name())
+    match what {
+        What::Kthread(arguments) => kthread::run(lab, image, &options, arguments),
+        What::Usbatm(arguments) => usbatm::run(image, options, arguments),
     }
 }
 
-/// The medians, beside what the same means takes with an idle modem, and beside C.
-fn table(rows: &[Row]) -> Table {
+/// A table of figures: the first column has the names.
+fn figures<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> Table {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN).set_header([
-        "ms, median (least–most)",
-        "ours",
-        "ours / idle",
-        "stock C",
-        "C / ours",
-    ]);
-    for row in rows {
-        let is_idle = |other: &&Row| other.phase == Phase::Idle && other.means == row.means;
-        let idle = rows
-            .iter()
-            .find(is_idle)
-            .map_or(f64::NAN, |idle| idle.ours.median());
-        table.add_row([
-            row.name(),
-            row.ours.text(),
-            format!("{:.1}", row.ours.median() / idle),
-            row.c.text(),
-            ratio(&row.ours, &row.c),
-        ]);
-    }
-    for column in 1..5 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    table
+        .load_preset(ASCII_MARKDOWN)
+        .set_header(header)
+        .add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     table
-}
-
-/// The machine that measures; a new one where a driver has blocked the old one.
-struct Machine<'a> {
-    image: &'a Image,
-    options: Options,
-    vm: Option<Vm>,
-}
-
-impl Machine<'_> {
-    fn measure(&mut self, driver: Driver, phase: Phase, means: Means) -> Result<Took> {
-        let mut vm = match self.vm.take() {
-            Some(vm) => vm,
-            None => Vm::boot(self.image, &self.options)?,
-        };
-        let job = Job::Removal {
-            driver,
-            phase: phase.name().to_owned(),
-            means: means.name().to_owned(),
-        };
-        let mut measured = None;
-        vm.run(&job, SILENCE, |said| {
-            if let FromGuest::Measured(measurement) = said {
-                measured = Some(measurement.took);
-            }
-        })?;
-        let took = measured.ok_or_else(|| anyhow::anyhow!("the guest measured nothing"))?;
-        if let Took::Ms(_) = took {
-            self.vm = Some(vm);
-        }
-        Ok(took)
-    }
-}
-
-/// Milliseconds, as measured; or the limit at which a measurement was given up.
-#[derive(Default)]
-struct Samples {
-    ms: Vec<f64>,
-    limit: Option<f64>,
-}
-
-impl Samples {
-    fn add(&mut self, took: Took) {
-        match took {
-            Took::Ms(ms) => self.ms.push(ms),
-            Took::MoreThanMs(limit) => self.limit = Some(limit),
-        }
-        self.ms.sort_by(f64::total_cmp);
-    }
-
-    fn gave_up(&self) -> bool {
-        self.limit.is_some()
-    }
-
-    /// The median; where there was no end, the limit.
-    fn median(&self) -> f64 {
-        match self.limit {
-            Some(limit) => limit,
-            None if self.ms.is_empty() => f64::NAN,
-            None => (self.ms[(self.ms.len() - 1) / 2] + self.ms[self.ms.len() / 2]) / 2.0,
-        }
-    }
-
-    fn text(&self) -> String {
-        match (self.limit, &self.ms[..]) {
-            (Some(limit), _) => format!("> {limit:.0}"),
-            (None, []) => String::new(),
-            (None, [least, .., most]) => format!("{:.0} ({least:.0}–{most:.0})", self.median()),
-            (None, [only]) => format!("{only:.0}"),
-        }
-    }
-}
-
-fn ratio(ours: &Samples, c: &Samples) -> String {
-    if c.ms.is_empty() && !c.gave_up() {
-        return String::new();
-    }
-    let sign = if c.gave_up() { "> " } else { "" };
-    format!("{sign}{:.1}", c.median() / ours.median())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians_of_odd_and_even_counts() {
-        let mut samples = Samples::default();
-        for ms in [30.0, 10.0, 20.0] {
-            samples.add(Took::Ms(ms));
-        }
-        assert_eq!(samples.text(), "20 (10–30)");
-        samples.add(Took::Ms(40.0));
-        assert_eq!(samples.text(), "25 (10–40)");
-        samples.add(Took::MoreThanMs(20_000.0));
-        assert_eq!(samples.text(), "> 20000");
-    }
 }

@@ -36,7 +36,7 @@ struct Common {
     /// stock/, release and cc, as the lab leaves it in its toolchain root
     #[arg(long, global = true, value_name = "DIR")]
     kernel: Option<PathBuf>,
-    /// The guest's processor: QEMU's own emulation, or KVM if it works here
+    /// The guest's processors
     #[arg(long, global = true, value_enum, default_value_t = Accel::Tcg)]
     accel: Accel,
 }
@@ -56,9 +56,9 @@ enum Command {
     /// The modules only, left in target/modules/<kernel release>, and
     /// rust-project.json for rust-analyzer
     Build,
-    /// How long it takes to take a modem away, in every phase of its life and
-    /// by every means, beside the stock C driver
-    Bench(bench::Arguments),
+    /// What is measured beside C: the thread library, and the modem drivers
+    #[command(subcommand)]
+    Bench(bench::What),
     /// An interactive virtual machine with the modules and the emulated modems
     /// at hand
     Shell,
@@ -96,9 +96,9 @@ fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
             demonstration::show(lab, &kernel, &image, accel)
         }
         Command::Test { arguments } => tests::run(lab, accel, &arguments),
-        Command::Bench(arguments) => {
+        Command::Bench(what) => {
             let (_, image) = ready(lab)?;
-            bench::run(lab, &image, accel, arguments)
+            bench::run(lab, &image, accel, what)
         }
         Command::Build => {
             let _lock = lab.lock()?;

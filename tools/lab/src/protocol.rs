@@ -30,6 +30,15 @@ pub enum Job {
         /// The name of the means.
         means: String,
     },
+    /// Measure a row of the thread library's table, ours and C in turn.
+    Kthread {
+        /// The row's name.
+        row: String,
+        /// How many samples of each.
+        samples: usize,
+        /// How many operations a sample has.
+        operations: usize,
+    },
     /// The in-kernel test with this place in the module's list.
     KernelTest {
         /// Its place.
@@ -72,6 +81,13 @@ pub enum FromGuest {
     },
     /// Something that was measured.
     Measured(Measurement),
+    /// A sample: what was measured, in the row's unit.
+    Sample {
+        /// Of which implementation.
+        driver: Driver,
+        /// Each operation, in order.
+        values: Vec<f64>,
+    },
     /// The job has ended.
     Done {
         /// Why it did not hold, if it did not.

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::commands;
 use crate::fail::Failure;
 use crate::guest::scenarios;
 use crate::protocol::{Breakage, Job};
@@ -19,6 +18,7 @@ use crate::setup::kernel::Kernel;
 use crate::setup::{Lab, modules};
 use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Options, Vm};
+use crate::{bench, commands};
 
 mod junit;
 
@@ -140,17 +140,22 @@ impl Ground {
     /// Does `job` in the machine, which is booted when there is none. After a
     /// failure the next job gets a new one: it shall not inherit what broke.
     fn in_vm(&self, job: &Job, silence: Duration) -> Result<()> {
+        self.with_vm(|vm| vm.run(job, silence, |_| {}).map(drop))
+    }
+
+    /// As [`Self::in_vm`], for work that is more than one job.
+    fn with_vm(&self, work: impl FnOnce(&mut Vm) -> Result<()>) -> Result<()> {
         let mut vm = self.vm.lock().unwrap();
         if vm.is_none() {
             let booted = Vm::boot(&self.image, &self.options)?;
             *self.boots_lost.lock().unwrap() += booted.boots_lost;
             *vm = Some(booted);
         }
-        let result = vm.as_mut().context("no machine")?.run(job, silence, |_| {});
+        let result = work(vm.as_mut().context("no machine")?);
         if result.is_err() {
             vm.take();
         }
-        result.map(drop)
+        result
     }
 }
 
@@ -246,7 +251,10 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
             },
         )
     };
-    broken.into_iter().map(trial).collect()
+    let measures = ground.trial("lab::bench::kthread_measures".to_owned(), |ground| {
+        ground.with_vm(|vm| bench::kthread::measure(vm, bench::kthread::Arguments::FEW).map(drop))
+    });
+    broken.into_iter().map(trial).chain([measures]).collect()
 }
 
 fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {

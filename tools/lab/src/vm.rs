@@ -38,6 +38,9 @@ pub enum Accel {
     Tcg,
     /// The host's virtualisation, if it turns out to work.
     Kvm,
+    /// QEMU's own emulation of one processor whose clock counts instructions, one
+    /// a nanosecond: what something costs repeats, whatever else the host does.
+    Icount,
 }
 
 /// How to boot.
@@ -86,9 +89,13 @@ impl Vm {
                 ),
             }
         }
+        let accel = match options.accel {
+            Accel::Icount => Accel::Icount,
+            Accel::Tcg | Accel::Kvm => Accel::Tcg,
+        };
         let mut lost = 0;
         loop {
-            match Self::try_boot(image, options, Accel::Tcg, BOOT_LIMIT) {
+            match Self::try_boot(image, options, accel, BOOT_LIMIT) {
                 Ok(vm) => {
                     return Ok(Vm {
                         boots_lost: lost,
@@ -252,10 +259,13 @@ fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
     match accel {
         Accel::Tcg => command.args(["-accel", "tcg,thread=multi"]),
         Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
+        // Idle time is skipped.
+        Accel::Icount => command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
     };
+    let processors = if accel == Accel::Icount { "1" } else { "2" };
     command.args([
         "-smp",
-        "2",
+        processors,
         "-m",
         "1024",
         "-display",

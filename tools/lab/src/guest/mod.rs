@@ -6,6 +6,7 @@ pub mod by_hand;
 pub mod demonstration;
 pub mod firmware;
 pub mod kmsg;
+pub mod kthread;
 pub mod machine;
 pub mod modules;
 pub mod plugged;
@@ -93,6 +94,11 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             phase,
             means,
         } => removal::measure(*driver, phase, means, host),
+        Job::Kthread {
+            row,
+            samples,
+            operations,
+        } => kthread::measure(row, *samples, *operations, host),
         Job::KernelTest { index, name } => modules::kernel_test(*index, name),
     };
     FromGuest::Done {
