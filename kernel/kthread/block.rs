@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The one block of memory that a thread and its owners share.
+//! The one block of memory that a thread, or a work item, and its owners share.
 //!
 //! It holds the closure until the thread takes it, and the result until the owner takes it, both
 //! in a [`Slot`] under a lock.
@@ -12,10 +12,11 @@ use crate::{
         Error,
         Result, //
     },
+    host::Host,
     life::{
+        Milestone,
         NotGone,
-        Protocol,
-        World, //
+        Protocol, //
     },
     member::{
         Entry,
@@ -39,20 +40,24 @@ use kernel::{
     }, //
 };
 
-/// A thread, its closure of type `F`, and its result.
+/// What runs a body, its closure of type `F`, and its result.
 #[pin_data]
-pub(crate) struct Block<F, T> {
+pub(crate) struct Block<H, F, T> {
     #[pin]
-    kthread: Kthread,
+    host: H,
     entry: Entry,
     #[pin]
     hold: Mutex<Slot<F, T, Error>>,
 }
 
-/// A thread whose result is a `T`, as its handle knows it.
-pub(crate) trait Joinable<T>: Member {
-    /// The thread itself.
-    fn kthread(&self) -> &Kthread;
+/// A body whose result is a `T`, as its handle knows it.
+pub(crate) trait Joinable<H, T>: Member {
+    /// What runs it.
+    fn host(&self) -> &H;
+
+    /// Waits until it has said that it is ready, or has left a value. If it ended without, this is
+    /// why. [`EINTR`] if the caller was killed, [`EDEADLK`] if it is the body, and not ready.
+    fn wait_ready(&self) -> Result;
 
     /// [`Member::join`], but gives up when the [clock](crate::clock) shows the time.
     fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone>;
@@ -64,15 +69,20 @@ pub(crate) trait Joinable<T>: Member {
     fn failure(&self) -> Option<Error>;
 }
 
-impl<F, T> Block<F, T>
+impl<H, F, T> Block<H, F, T>
 where
-    F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    H: Host,
+    F: FnOnce(&H::Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    pub(crate) fn new(scope: Arc<Branch>, body: F) -> kernel::error::Result<Arc<Self>> {
+    pub(crate) fn new(
+        host: impl PinInit<H>,
+        scope: Arc<Branch>,
+        body: F,
+    ) -> kernel::error::Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                kthread <- Kthread::new(),
+                host <- host,
                 entry: Entry::new(scope),
                 hold <- new_mutex!(Slot::Waiting(body), "kthread::Block::hold"),
             }),
@@ -80,6 +90,33 @@ where
         )
     }
 
+    /// Runs the body and puts its result down. The closure is dropped on the way.
+    fn work(&self) {
+        let Some(body) = self.hold.lock().begin() else {
+            return;
+        };
+        // SAFETY: Only a host's own function calls this, in the task that the host is; `stop` is gone
+        // before the host is.
+        let stop = unsafe { self.host.stop() };
+        let result = body(&stop);
+        self.hold.lock().end(result);
+    }
+
+    /// What is left to do when the host is gone. What is returned comes last.
+    fn settle(&self) -> impl FnOnce() {
+        let unrun = self.hold.lock().settle(Error::Stopped);
+        self.entry.net().remove(&self.entry);
+        // The closure may hold the last reference to its own scope, whose drop comes back here: it
+        // must find the host gone.
+        move || drop(unrun)
+    }
+}
+
+impl<F, T> Block<Kthread, F, T>
+where
+    F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    T: Send + 'static,
+{
     /// Makes the task, which does not run yet.
     ///
     /// # Safety
@@ -92,7 +129,7 @@ where
     ) -> kernel::error::Result {
         let data = Arc::as_ptr(self).cast::<c_void>();
         // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
-        unsafe { self.kthread.create(name, affinity, Self::run, data) }
+        unsafe { self.host.create(name, affinity, Self::run, data) }
     }
 
     /// The thread function.
@@ -104,35 +141,16 @@ where
         // SAFETY: By the safety requirements, and no longer than this function.
         let block = unsafe { &*data.cast::<Self>() };
 
-        block.kthread.run(|| block.work());
+        block.host.run(|| block.work());
         // The result travels in the slot: this number tells nothing to anybody.
         0
     }
-
-    /// Runs the body and puts its result down. The closure is dropped on the way.
-    fn work(&self) {
-        let Some(body) = self.hold.lock().begin() else {
-            return;
-        };
-        // SAFETY: The current thread is this one, and `stop` is gone before it is.
-        let stop = unsafe { Stop::new(&self.kthread) };
-        let result = body(&stop);
-        self.hold.lock().end(result);
-    }
-
-    /// What is left to do for a thread that is gone. What is returned comes last.
-    fn settle(&self) -> impl FnOnce() {
-        let unrun = self.hold.lock().settle(Error::Stopped);
-        self.entry.net().remove(&self.entry);
-        // The closure may hold the last reference to its own scope, whose drop comes back here: it
-        // must find the thread gone.
-        move || drop(unrun)
-    }
 }
 
-impl<F, T> Member for Block<F, T>
+impl<H, F, T> Member for Block<H, F, T>
 where
-    F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    H: Host,
+    F: FnOnce(&H::Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
     fn entry(&self) -> &Entry {
@@ -140,35 +158,51 @@ where
     }
 
     fn ask(&self) {
-        self.kthread.ask();
+        self.host.ask();
     }
 
     fn is_ended(&self) -> bool {
-        self.kthread.life().is_ended()
+        self.host.life().is_ended()
     }
 
     fn is_current(&self) -> bool {
-        self.kthread.is_current()
+        self.host.is_current()
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
         let _waits = self.entry.net().begin_wait(self)?;
-        self.kthread.join(|| self.settle())
+        self.host.join(|| self.settle())
     }
 }
 
-impl<F, T> Joinable<T> for Block<F, T>
+impl<H, F, T> Joinable<H, T> for Block<H, F, T>
 where
-    F: FnOnce(&Stop) -> Result<T> + Send + 'static,
+    H: Host,
+    F: FnOnce(&H::Stop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    fn kthread(&self) -> &Kthread {
-        &self.kthread
+    fn host(&self) -> &H {
+        &self.host
+    }
+
+    fn wait_ready(&self) -> Result {
+        let life = self.host.life();
+        if !life.is_ready() {
+            if self.host.is_current() {
+                return Err(EDEADLK.into());
+            }
+            self.host.events().wait_killable(Milestone::Ready)?;
+        }
+        if life.is_ready() {
+            return Ok(());
+        }
+        // It has ended without a word: that is all right if it left a value.
+        self.failure().map_or(Ok(()), Err)
     }
 
     fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone> {
         self.entry.net().check_wait(self)?;
-        self.kthread.join_until(deadline, || self.settle())
+        self.host.join_until(deadline, || self.settle())
     }
 
     fn take(&self) -> Option<Result<T>> {

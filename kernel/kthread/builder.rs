@@ -15,7 +15,10 @@ use crate::{
     member::Member,
     scope::Scope,
     stop::Stop,
-    task::Policy,
+    task::{
+        Kthread,
+        Policy, //
+    },
     thread::Thread, //
 };
 use kernel::{
@@ -123,22 +126,22 @@ impl<'a> Builder<'a> {
         let net = scope.branch().net();
         net.sweep();
 
-        let block = Block::new(scope.branch().clone(), body)?;
+        let block = Block::new(Kthread::new(), scope.branch().clone(), body)?;
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
         unsafe { block.create(self.name, self.affinity)? };
         if let Some(policy) = self.policy {
-            block.kthread().set_policy(policy);
+            block.host().set_policy(policy);
         }
         // SAFETY: The task sleeps, and this is the one call.
-        let tied = unsafe { block.kthread().tie(self.affinity) };
+        let tied = unsafe { block.host().tie(self.affinity) };
         if let Err(error) = tied.and_then(|()| net.add(block.clone())) {
             block.ask();
             let _ = block.join();
             return Err(error);
         }
-        block.kthread().wake();
+        block.host().wake();
         Ok(Thread::new(block))
     }
 

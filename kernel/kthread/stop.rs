@@ -9,7 +9,11 @@ use crate::{
         Result,
         Stopped, //
     },
-    life::World,
+    host::Host,
+    life::{
+        Milestone,
+        World, //
+    },
     task::Kthread,
     thread::{
         Outcome,
@@ -41,7 +45,7 @@ impl Stop {
     #[track_caller]
     pub fn join<T: Send>(&self, thread: &Thread<T>) -> core::result::Result<Outcome<T>, Stopped> {
         if !thread.kthread().is_current() {
-            self.wait(thread.kthread().ended())?;
+            self.wait(thread.kthread().events().of(Milestone::Ended))?;
         }
         Ok(thread.join())
     }
@@ -55,7 +59,7 @@ impl Stop {
         time: Delta,
     ) -> core::result::Result<Option<Outcome<T>>, Stopped> {
         let own = thread.kthread().is_current();
-        if !own && !self.wait_timeout(thread.kthread().ended(), time)? {
+        if !own && !self.wait_timeout(thread.kthread().events().of(Milestone::Ended), time)? {
             return Ok(None);
         }
         Ok(Some(thread.join()))

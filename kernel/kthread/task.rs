@@ -8,13 +8,15 @@
 use crate::{
     affinity::Affinity,
     anystop::Place,
-    completion::Completion,
+    events::Events,
+    host::Host,
     life::{
         Life,
         Milestone,
         World, //
     },
     site::Site,
+    stop::Stop,
     sys, //
 };
 use kernel::{
@@ -63,11 +65,7 @@ pub(crate) struct Kthread {
     task: SetOnce<ARef<Task>>,
     site: Site,
     #[pin]
-    ready: Completion,
-    #[pin]
-    ended: Completion,
-    #[pin]
-    gone: Completion,
+    events: Events,
 }
 
 impl Kthread {
@@ -76,9 +74,7 @@ impl Kthread {
             life: Life::new(),
             task: SetOnce::new(),
             site: Site::new(),
-            ready <- Completion::new(),
-            ended <- Completion::new(),
-            gone <- Completion::new(),
+            events <- Events::new(),
         })
     }
 
@@ -182,37 +178,24 @@ impl Kthread {
     pub(crate) fn interrupts() -> u64 {
         INTERRUPTS.load(Acquire)
     }
-
-    /// Waits until the thread has said that it is ready, or has ended; [`EINTR`] if the caller
-    /// was killed before that, [`EDEADLK`] if the caller is the thread.
-    #[inline(never)]
-    pub(crate) fn wait_ready(&self) -> Result {
-        if self.is_current() {
-            return Err(EDEADLK);
-        }
-        if self.ready.wait_state(bindings::TASK_KILLABLE) {
-            Ok(())
-        } else {
-            Err(EINTR)
-        }
-    }
-
-    pub(crate) fn ended(&self) -> &Completion {
-        &self.ended
-    }
-
-    fn event(&self, milestone: Milestone) -> &Completion {
-        match milestone {
-            Milestone::Ready => &self.ready,
-            Milestone::Ended => &self.ended,
-            Milestone::Gone => &self.gone,
-        }
-    }
 }
 
 impl Place for Kthread {
     fn site(&self) -> &Site {
         &self.site
+    }
+}
+
+impl Host for Kthread {
+    type Stop = Stop;
+
+    unsafe fn stop(&self) -> Stop {
+        // SAFETY: By the safety requirements.
+        unsafe { Stop::new(self) }
+    }
+
+    fn events(&self) -> &Events {
+        &self.events
     }
 }
 
@@ -265,15 +248,14 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
-        self.event(milestone).complete_all();
+        self.events.announce(milestone);
     }
 
     fn wait_for(&self, milestone: Milestone) {
-        // Not counted as load, and not reported as hung: a thread may live as long as it likes.
-        self.event(milestone).wait_state(bindings::TASK_IDLE);
+        self.events.wait_for(milestone);
     }
 
     fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool {
-        self.event(milestone).wait_idle_until(deadline)
+        self.events.wait_until(milestone, deadline)
     }
 }

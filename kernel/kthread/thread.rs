@@ -64,17 +64,17 @@ impl<T> From<Result<T>> for Outcome<T> {
 /// the last is not let in, see [`Outcome::Itself`]. Over several modules nobody looks after that.
 #[must_use = "the thread is stopped when its handle is dropped; see `Thread::leave`"]
 pub struct Thread<T: Send + 'static> {
-    block: Arc<dyn Joinable<T>>,
+    block: Arc<dyn Joinable<Kthread, T>>,
     left: bool,
 }
 
 impl<T: Send + 'static> Thread<T> {
-    pub(crate) fn new(block: Arc<dyn Joinable<T>>) -> Self {
+    pub(crate) fn new(block: Arc<dyn Joinable<Kthread, T>>) -> Self {
         Self { block, left: false }
     }
 
     pub(crate) fn kthread(&self) -> &Kthread {
-        self.block.kthread()
+        self.block.host()
     }
 
     /// Asks the thread to stop, and does not wait for it.
@@ -144,14 +144,7 @@ impl<T: Send + 'static> Thread<T> {
     /// the thread is not affected. If the caller is the thread, and has not called `ready`:
     /// [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
-        if !self.kthread().life().is_ready() {
-            self.kthread().wait_ready()?;
-        }
-        if self.kthread().life().is_ready() {
-            return Ok(());
-        }
-        // It has ended without a word: that is all right if it left a value.
-        self.block.failure().map_or(Ok(()), Err)
+        self.block.wait_ready()
     }
 
     /// The thread's process number, as `ps` shows it.

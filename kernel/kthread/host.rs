@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a body can run in.
+
+use crate::{
+    events::Events,
+    life::World, //
+};
+
+/// What runs a body: a thread, or a work item.
+pub(crate) trait Host: World<Deadline = i64> + Send + Sync + 'static {
+    /// What the body gets.
+    type Stop;
+
+    /// Makes that.
+    ///
+    /// # Safety
+    ///
+    /// The host must run its body in the current task, and outlive the returned value.
+    unsafe fn stop(&self) -> Self::Stop;
+
+    /// What is awaited by others.
+    fn events(&self) -> &Events;
+}
