@@ -13,12 +13,10 @@ use crate::{
         Result, //
     },
     member::Member,
+    priority::Priority,
     scope::Scope,
     stop::Stop,
-    task::{
-        Kthread,
-        Policy, //
-    },
+    task::Kthread,
     thread::Thread, //
 };
 use kernel::{
@@ -38,7 +36,7 @@ use kernel::{
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder<'a> {
     name: fmt::Arguments<'a>,
-    policy: Option<Policy>,
+    priority: Option<Priority>,
     affinity: Affinity<'a>,
 }
 
@@ -51,30 +49,30 @@ impl<'a> Builder<'a> {
     pub fn new(name: fmt::Arguments<'a>) -> Self {
         Self {
             name,
-            policy: None,
+            priority: None,
             affinity: Affinity::Anywhere,
         }
     }
 
-    /// Runs it before all normal threads: SCHED_FIFO at the middle priority (50), the kernel's
-    /// choice for threads that serve hardware. See `sched_set_fifo()`.
-    pub fn fifo(mut self) -> Self {
-        self.policy = Some(Policy::Fifo);
+    /// Gives it the priority.
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
         self
     }
 
-    /// Runs it before all normal threads, but after all others of SCHED_FIFO (priority 1). See
-    /// `sched_set_fifo_low()`.
-    pub fn fifo_low(mut self) -> Self {
-        self.policy = Some(Policy::FifoLow);
-        self
+    /// Gives it [`Priority::Fifo`].
+    pub fn fifo(self) -> Self {
+        self.priority(Priority::Fifo)
     }
 
-    /// Runs it as a normal thread of the given nice level, -20 (first) to 19 (last); levels
-    /// beyond are the nearest of these. See `sched_set_normal()`.
-    pub fn nice(mut self, level: i32) -> Self {
-        self.policy = Some(Policy::Normal(level.clamp(-20, 19)));
-        self
+    /// Gives it [`Priority::FifoLow`].
+    pub fn fifo_low(self) -> Self {
+        self.priority(Priority::FifoLow)
+    }
+
+    /// Gives it [`Priority::Nice`].
+    pub fn nice(self, level: i32) -> Self {
+        self.priority(Priority::Nice(level))
     }
 
     /// Runs it on this CPU only; user space can't move it. Its stack is in the memory nearest to
@@ -131,8 +129,8 @@ impl<'a> Builder<'a> {
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
         unsafe { block.create(self.name, self.affinity)? };
-        if let Some(policy) = self.policy {
-            block.host().set_policy(policy);
+        if let Some(priority) = self.priority {
+            block.host().set_priority(priority);
         }
         // SAFETY: The task sleeps, and this is the one call.
         let tied = unsafe { block.host().tie(self.affinity) };

@@ -110,6 +110,7 @@ mod mutex;
 mod net;
 mod nets;
 mod platform;
+mod priority;
 mod published;
 mod scope;
 mod shield;
@@ -135,6 +136,7 @@ pub use self::{
         RtMutexBackend,
         RtMutexGuard, //
     },
+    priority::Priority,
     published::Published,
     scope::{
         ModuleScope,

@@ -23,7 +23,7 @@ use kernel::{
 
 /// A mutex whose holder runs at the priority of the most urgent thread that waits for it.
 ///
-/// To be used where threads of different [policy](crate::Builder::fifo) share data. Otherwise the
+/// To be used where threads of different [priority](crate::Priority) share data. Otherwise the
 /// kernel crate's `Mutex` costs less: this one is never spun for, and is handed over in the order
 /// of priority. It is a [`Lock`] as that one is, with the same methods and the same guard, and it
 /// is made in place, by [`new_rt_mutex!`](crate::new_rt_mutex).

@@ -15,6 +15,7 @@ use crate::{
         Milestone,
         World, //
     },
+    priority::Priority,
     site::Site,
     stop::Stop,
     sys, //
@@ -41,14 +42,6 @@ pub(crate) type Entry = unsafe extern "C" fn(*mut kernel::ffi::c_void) -> kernel
 
 /// The size of a task's name in the kernel, `TASK_COMM_LEN`.
 pub(crate) const COMM_LEN: usize = 16;
-
-/// How the scheduler treats a thread.
-#[derive(Clone, Copy)]
-pub(crate) enum Policy {
-    Normal(i32),
-    FifoLow,
-    Fifo,
-}
 
 /// How often a stop was sent to a thread, see [`Kthread::interrupts`].
 static INTERRUPTS: Atomic<u64> = Atomic::new(0);
@@ -158,17 +151,17 @@ impl Kthread {
         comm
     }
 
-    /// Gives the task the given policy.
+    /// Gives the task the given priority.
     #[inline(never)]
-    pub(crate) fn set_policy(&self, policy: Policy) {
+    pub(crate) fn set_priority(&self, priority: Priority) {
         let Some(task) = self.as_raw() else { return };
         // SAFETY: The `ARef` keeps the task valid; these functions may be called on any task,
         // by callers that may sleep.
         unsafe {
-            match policy {
-                Policy::Normal(nice) => bindings::sched_set_normal(task, nice),
-                Policy::FifoLow => bindings::sched_set_fifo_low(task),
-                Policy::Fifo => bindings::sched_set_fifo(task),
+            match priority {
+                Priority::Nice(level) => bindings::sched_set_normal(task, level.clamp(-20, 19)),
+                Priority::FifoLow => bindings::sched_set_fifo_low(task),
+                Priority::Fifo => bindings::sched_set_fifo(task),
             }
         }
     }
