@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a parameter can be.
+
+use kernel::fmt;
+
+/// A type that a parameter can have.
+///
+/// [`Display`](fmt::Display) gives what sysfs shows: a text that [`Self::parse`] takes.
+///
+/// # Examples
+///
+/// ```ignore
+/// #[derive(Clone, Copy)]
+/// enum Direction {
+///     Up,
+///     Down,
+/// }
+///
+/// impl param::Value for Direction {
+///     fn parse(text: &str) -> Option<Self> {
+///         match text {
+///             "up" => Some(Self::Up),
+///             "down" => Some(Self::Down),
+///             _ => None,
+///         }
+///     }
+///
+///     fn expected(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str("up or down")
+///     }
+/// }
+/// ```
+pub trait Value: Copy + Send + Sync + fmt::Display + 'static {
+    /// The value that `text` means, if it is one.
+    fn parse(text: &str) -> Option<Self>;
+
+    /// Says what `text` has to be. It follows the words "it must be".
+    fn expected(f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
