@@ -3,45 +3,48 @@
 //! A driver with a periodic job in a kernel thread, to learn and to copy from.
 //!
 //! The thread wakes up once in every period, at real-time priority, and publishes how it fares.
-//! Whoever opens `/dev/kexample` reads the newest status as one line:
+//! Whoever opens `/dev/kexample` follows that, line by line; `head -n1` shows the newest:
 //!
 //! ```text
-//! # insmod kexample.ko period_ms=10
-//! # cat /dev/kexample
-//! ticks 512 missed 0 lateness_us 61 state running
+//! # insmod kexample.ko period_ms=10 priority=fifo name=kexample
+//! # head -n1 /dev/kexample
+//! ticks 512 missed 0 lateness_us 61 signals 0 state running
 //! ```
 //!
 //! What to look at:
 //!
-//! - [`KExample::init`]: the thread is started and its start-up awaited, so that a module that
-//!   can't do its job does not load;
-//! - [`run`]: the job; a stop breaks its wait, and `?` carries it out;
-//! - [`Published`]: the thread never waits for a reader, so a slow one can't delay it;
-//! - the drop: when the module goes, the thread is stopped and waited for.
+//! - [`Job::start`]: the thread is started and its start-up awaited, so that a module that can't
+//!   do its job does not load;
+//! - [`run`] and [`tick`]: the job; a stop breaks its wait, and `?` carries it out;
+//! - [`Publisher`]: the thread never waits for a reader, so a slow one can't delay it, and readers
+//!   never keep it alive;
+//! - the drops: when the module goes, its device is taken away, then the thread is stopped and
+//!   waited for.
 
+use chardev::{
+    Device,
+    Feed,
+    Publisher, //
+};
 use kernel::{
-    fs::{
-        File,
-        Kiocb, //
-    },
-    iov::IovIterDest,
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceOptions,
-        MiscDeviceRegistration, //
-    },
+    fmt,
     prelude::*,
-    str::CString,
+    sync::Arc,
     time::Delta, //
 };
 use kthread::{
     Builder,
     ModuleScope,
     Outcome,
-    Published,
+    Priority,
+    Scope,
     Stop,
     Thread,
     Ticker, //
+};
+use param::{
+    Name,
+    Number, //
 };
 
 module! {
@@ -50,23 +53,23 @@ module! {
     authors: ["Threadline developers"],
     description: "A periodic job in a kernel thread, with its status in /dev/kexample",
     license: "GPL",
-    params: {
-        period_ms: u32 {
-            default: 10,
-            description: "Period of the thread in milliseconds (default: 10)",
-        },
-    },
 }
 
-/// The newest [`Status`], from the thread to all readers.
-static STATUS: Published<4> = Published::new(Status::NONE.to_words());
+param::parameters! {
+    period_ms: Number<1, 3_600_000> = Number::new::<10>(),
+        "Period of the thread in milliseconds, up to an hour (default: 10)";
+    priority: Priority = Priority::Fifo,
+        "Priority of the thread: fifo, fifo-low, or a nice level from -20 to 19 (default: fifo)";
+    name: Name = Name::new("kexample"), "Name of the thread, as ps shows it (default: kexample)";
+}
 
 /// What the thread does at the moment.
 #[derive(Clone, Copy)]
 enum State {
     Starting,
     Running,
-    Ended,
+    /// It was stopped, or it failed.
+    Over(kthread::Error),
 }
 
 /// How the thread fares.
@@ -82,46 +85,51 @@ struct Status {
 }
 
 impl Status {
-    const NONE: Self = Self {
+    const NEW: Self = Self {
         ticks: 0,
         missed: 0,
         lateness: Delta::ZERO,
         state: State::Starting,
     };
+}
 
-    const fn to_words(self) -> [u64; 4] {
-        let lateness = self.lateness.as_nanos().unsigned_abs();
-        [self.ticks, self.missed, lateness, self.state as u64]
-    }
-
-    /// The line that readers get.
-    fn line([ticks, missed, lateness, state]: [u64; 4]) -> Result<CString> {
-        let lateness_us = lateness / 1000;
-        let state = match state {
-            s if s == State::Starting as u64 => "starting",
-            s if s == State::Running as u64 => "running",
-            _ => "ended",
-        };
-        CString::try_from_fmt(fmt!(
-            "ticks {ticks} missed {missed} lateness_us {lateness_us} state {state}\n"
-        ))
+/// The line that readers get.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lateness_us = self.lateness.as_nanos() / 1000;
+        write!(f, "ticks {} missed {} ", self.ticks, self.missed)?;
+        write!(f, "lateness_us {lateness_us} signals 0 state ")?;
+        match self.state {
+            State::Starting => f.write_str("starting"),
+            State::Running => f.write_str("running"),
+            State::Over(kthread::Error::Stopped) => f.write_str("stopped"),
+            State::Over(kthread::Error::Failed(error)) => write!(f, "failed {}", error.to_errno()),
+        }
     }
 }
 
-/// The body of the thread.
-fn run(stop: &Stop, period: Delta) -> kthread::Result {
-    let mut status = Status::NONE;
-    let result = tick(stop, period, &mut status);
-    status.state = State::Ended;
-    STATUS.publish(status.to_words());
+/// The body of the thread. Readers get the last status, and then the end of the file, because the
+/// publisher is dropped here.
+fn run(stop: &Stop, period: Delta, mut publisher: Publisher<Status>) -> kthread::Result {
+    let mut status = Status::NEW;
+    let result = tick(stop, period, &mut status, &mut publisher);
+    if let Err(error) = result {
+        status.state = State::Over(error);
+    }
+    publisher.publish(status);
     result
 }
 
 /// Its periodic job.
-fn tick(stop: &Stop, period: Delta, status: &mut Status) -> kthread::Result {
-    let mut ticker = Ticker::new(period).inspect_err(|_| pr_err!("period_ms must not be 0\n"))?;
+fn tick(
+    stop: &Stop,
+    period: Delta,
+    status: &mut Status,
+    publisher: &mut Publisher<Status>,
+) -> kthread::Result {
+    let mut ticker = Ticker::new(period)?;
     status.state = State::Running;
-    STATUS.publish(status.to_words());
+    publisher.publish(*status);
     stop.ready();
 
     loop {
@@ -130,61 +138,54 @@ fn tick(stop: &Stop, period: Delta, status: &mut Status) -> kthread::Result {
         status.ticks += 1;
         status.missed += tick.missed;
         status.lateness = tick.lateness;
-        STATUS.publish(status.to_words());
+        publisher.publish(*status);
     }
 }
 
-/// An open `/dev/kexample`: the status of the moment when it was opened.
-struct Snapshot {
-    line: CString,
+/// The thread, and what it publishes.
+struct Job {
+    thread: Thread<()>,
+    status: Arc<Feed<Status>>,
 }
 
-#[vtable]
-impl MiscDevice for Snapshot {
-    type Ptr = KBox<Self>;
-
-    fn open(_file: &File, _device: &MiscDeviceRegistration<Self>) -> Result<KBox<Self>> {
-        let line = Status::line(STATUS.newest())?;
-        Ok(KBox::new(Self { line }, GFP_KERNEL)?)
+impl Job {
+    fn start(scope: &Scope) -> Result<Self> {
+        let (publisher, status) = Feed::new(Status::NEW)?;
+        let period = Delta::from_millis(parameters::period_ms.value().get());
+        let name = parameters::name.value();
+        let thread = Builder::new(fmt!("{name}"))
+            .priority(parameters::priority.value())
+            .spawn_ready(scope, move |stop| run(stop, period, publisher))?;
+        Ok(Self { thread, status })
     }
+}
 
-    fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        let snapshot = kiocb.file();
-        iov.simple_read_from_buffer(kiocb.ki_pos_mut(), snapshot.line.to_bytes())
+impl Drop for Job {
+    fn drop(&mut self) {
+        // Dropping the thread would stop it as well. This tells how it ended.
+        if let Outcome::Failed(error) = self.thread.stop() {
+            pr_err!("the thread failed: {error:?}\n");
+        }
     }
 }
 
 /// The module. Its fields are dropped in the order in which they stand here.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 struct KExample {
     #[pin]
-    _device: MiscDeviceRegistration<Snapshot>,
-    thread: Thread<()>,
+    _device: Device<Status, KExample>,
+    job: Job,
     #[pin]
     threads: ModuleScope,
 }
 
 impl kernel::InPlaceModule for KExample {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let period = Delta::from_millis(i64::from(module_parameters::period_ms.value()));
-
         try_pin_init!(Self {
             threads <- ModuleScope::new(module),
-            // Fails with `EINVAL`, as `run` does, where the period is 0.
-            thread: Builder::new(fmt!("kexample/{}ms", module_parameters::period_ms.value()))
-                .fifo()
-                .spawn_ready(&threads, move |stop| run(stop, period))?,
-            _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"kexample" }),
+            job: Job::start(&threads)?,
+            // Last: from here on it can be opened, and a module must not fail under open files.
+            _device <- Device::register(c"kexample", &job.status),
         })
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for KExample {
-    fn drop(self: Pin<&mut Self>) {
-        // Dropping the thread would stop it as well. This tells how it ended.
-        if let Outcome::Failed(error) = self.thread.stop() {
-            pr_err!("the thread failed: {error:?}\n");
-        }
     }
 }

@@ -11,7 +11,6 @@ mod children;
 mod commands;
 mod demonstration;
 mod fail;
-mod gallery;
 mod guest;
 mod kernel_log;
 mod protocol;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::kexample::newest_line;
 use super::kmsg::Kmsg;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
@@ -257,7 +258,6 @@ fn release(folder: &Path) -> Result<()> {
 /// The article's driver.
 fn kexample(host: &Host) -> Result<()> {
     host.heading("kexample: a periodic job in a kernel thread");
-    let read = || fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample");
     modules::insmod(Driver::Ours, "kexample", "")?;
     let threads = sysfs::kernel_threads();
     let thread = threads
@@ -275,11 +275,13 @@ fn kexample(host: &Host) -> Result<()> {
     for line in String::from_utf8_lossy(&ps.stdout).lines() {
         host.note(format!("  {line}"));
     }
-    let first = read()?;
-    plugged::wait_until("kexample ticks", || read().is_ok_and(|now| now != first))?;
+    let first = newest_line()?;
+    plugged::wait_until("kexample ticks", || {
+        newest_line().is_ok_and(|now| now != first)
+    })?;
     thread::sleep(Duration::from_millis(250));
     host.note(format!("/dev/kexample: {}", first.trim()));
-    host.note(format!("/dev/kexample: {}", read()?.trim()));
+    host.note(format!("/dev/kexample: {}", newest_line()?.trim()));
     modules::rmmod("kexample")?;
     ensure!(!fs::exists("/dev/kexample")?, "/dev/kexample is left");
     host.note("rmmod kexample: its thread and its device are gone");

@@ -54,7 +54,7 @@ pub fn shell() {
         "\nThe stock kernel {}, with these commands at hand:\n\
          \x20 modprobe speedtch      our driver; for the C one instead:\n\
          \x20                        cd /lib/modules/*/kernel/drivers/usb/atm; insmod usbatm.ko; insmod speedtch.ko\n\
-         \x20 modprobe kexample      then: cat /dev/kexample\n\
+         \x20 modprobe kexample      then: cat /dev/kexample (Ctrl-C ends that)\n\
          \x20 lab modem &            plug an emulated modem; 'kill %1' pulls it (lab modem --help)\n\
          \x20 /bin/ps -eo pid,cls,rtprio,comm · cat /proc/net/atm/devices · dmesg\n\
          \x20 exit                   switch it off; where something hangs, Ctrl-A X ends it\n",

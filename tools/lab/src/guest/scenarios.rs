@@ -17,11 +17,11 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, firmware, modules};
+use super::{Host, firmware, kexample, modules};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
-type Scenario = fn(&Host) -> Result<()>;
+pub type Scenario = fn(&Host) -> Result<()>;
 
 /// The scenarios that stand alone.
 const ALONE: &[(&str, Scenario)] = &[
@@ -46,15 +46,19 @@ const ALONE: &[(&str, Scenario)] = &[
     }),
     ("unplug_at_fifty_bytes", unplug_at_fifty_bytes),
     ("missing_firmware_is_said", |_| missing_firmware_is_said()),
-    ("kexample_ticks_and_goes", |_| kexample_ticks_and_goes()),
     ("first_thread_counts_and_goes", |_| {
         first_thread_counts_and_goes()
     }),
 ];
 
+/// All scenarios that have a name of their own.
+fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
+    ALONE.iter().chain(kexample::SCENARIOS)
+}
+
 /// The names of all scenarios.
 pub fn names() -> Vec<String> {
-    let alone = ALONE.iter().map(|(name, _)| (*name).to_owned());
+    let alone = alone().map(|(name, _)| (*name).to_owned());
     let stops = Phase::ALL.iter().flat_map(|phase| {
         Means::ALL
             .iter()
@@ -75,7 +79,7 @@ pub fn run(name: &str, host: &Host) -> Result<()> {
 }
 
 fn play(name: &str, host: &Host) -> Result<()> {
-    if let Some((_, scenario)) = ALONE.iter().find(|(alone, _)| *alone == name) {
+    if let Some((_, scenario)) = alone().find(|(alone, _)| *alone == name) {
         return scenario(host);
     }
     for phase in Phase::ALL {
@@ -349,55 +353,6 @@ fn missing_firmware_is_said() -> Result<()> {
         bail!("not unbound after {limit} ms");
     }
     nothing_is_left()
-}
-
-/// The example's ticks can be read, its thread is what it says, and it goes.
-fn kexample_ticks_and_goes() -> Result<()> {
-    let ticks = || -> Result<u64> {
-        let line = fs::read_to_string("/dev/kexample").context("cannot read /dev/kexample")?;
-        let ticks = line
-            .split_whitespace()
-            .skip_while(|word| *word != "ticks")
-            .nth(1);
-        ticks
-            .and_then(|ticks| ticks.parse().ok())
-            .with_context(|| format!("no ticks in {line:?}"))
-    };
-    modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
-    let first = ticks()?;
-    plugged::wait_until("it has ticked on", || {
-        ticks().is_ok_and(|now| now > first + 20)
-    })?;
-    let threads = sysfs::kernel_threads();
-    let thread = threads
-        .iter()
-        .find(|thread| thread.name.starts_with("kexample"))
-        .context("it has no thread")?;
-    // The 40th field is the priority, the 41st the policy: 1 is SCHED_FIFO.
-    let stat = fs::read_to_string(format!("/proc/{}/stat", thread.pid))?;
-    let policy = stat
-        .rsplit(')')
-        .next()
-        .and_then(|rest| rest.split_whitespace().nth(38));
-    ensure!(policy == Some("1"), "its scheduling policy is {policy:?}");
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(thread.pid as i32),
-        nix::sys::signal::SIGKILL,
-    )?;
-    let killed = ticks()?;
-    plugged::wait_until("it ticks after a kill -9", || {
-        ticks().is_ok_and(|now| now > killed + 20)
-    })?;
-    modules::rmmod("kexample")?;
-    ensure!(!fs::exists("/dev/kexample")?, "the device is left");
-    let left = sysfs::kernel_threads();
-    ensure!(
-        !left
-            .iter()
-            .any(|thread| thread.name.starts_with("kexample")),
-        "its thread is left"
-    );
-    Ok(())
 }
 
 /// The module of the book's first chapter: removed while its thread sleeps, and

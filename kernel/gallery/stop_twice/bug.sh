@@ -1,2 +1,0 @@
-insmod stop_twice_bug.ko
-rmmod stop_twice_bug

@@ -1,0 +1,370 @@
+//! `kexample` from outside: what its readers see, and its scenarios.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::kmsg::Kmsg;
+use super::plugged::wait_until;
+use super::scenarios::Scenario;
+use super::{modules, sysfs};
+use crate::protocol::Driver;
+
+/// The scenarios of `kexample`.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("kexample::ticks_and_goes", |_| ticks_and_goes()),
+    ("kexample::kill_9_has_no_effect", |_| kill_9_has_no_effect()),
+    ("kexample::is_what_its_parameters_say", |_| {
+        is_what_its_parameters_say()
+    }),
+    ("kexample::wrong_parameters_are_refused", |_| {
+        wrong_parameters_are_refused()
+    }),
+    ("kexample::each_reader_follows", |_| each_reader_follows()),
+    ("kexample::reader_waits_for_news", |_| {
+        reader_waits_for_news()
+    }),
+    ("kexample::goes_when_the_last_file_is_closed", |_| {
+        goes_when_the_last_file_is_closed()
+    }),
+];
+
+const DEVICE: &str = "/dev/kexample";
+
+/// A period that does not end while a test runs.
+const FOR_EVER: &str = "period_ms=3600000";
+
+/// One line of the device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Status {
+    /// Ticks that the thread was there for.
+    ticks: u64,
+    /// Ticks that it missed.
+    missed: u64,
+    /// Signals that it got.
+    signals: u64,
+    /// What it does.
+    state: String,
+}
+
+impl Status {
+    fn parse(line: &str) -> Result<Self> {
+        let mut words = line.trim_end().splitn(10, ' ');
+        let mut value = |name| -> Result<String> {
+            ensure!(words.next() == Some(name), "no {name} in {line:?}");
+            let value = words
+                .next()
+                .with_context(|| format!("no value of {name} in {line:?}"))?;
+            Ok(value.to_owned())
+        };
+        let (ticks, missed) = (value("ticks")?.parse()?, value("missed")?.parse()?);
+        let _: u64 = value("lateness_us")?.parse()?;
+        let signals = value("signals")?.parse()?;
+        ensure!(line.ends_with('\n'), "{line:?} is no whole line");
+        Ok(Self {
+            ticks,
+            missed,
+            signals,
+            state: value("state")?,
+        })
+    }
+}
+
+/// The newest line: what a file that was just opened gives first.
+pub fn newest_line() -> Result<String> {
+    let file = File::open(DEVICE).with_context(|| format!("cannot open {DEVICE}"))?;
+    let mut line = String::new();
+    BufReader::new(file).read_line(&mut line)?;
+    Ok(line)
+}
+
+fn newest() -> Result<Status> {
+    Status::parse(&newest_line()?)
+}
+
+/// Waits for so many ticks from now on.
+fn await_ticks(count: u64) -> Result<()> {
+    let first = newest()?.ticks;
+    wait_until("kexample has ticked on", || {
+        newest().is_ok_and(|now| now.ticks >= first + count)
+    })
+}
+
+/// The kernel thread of this name.
+fn thread_named(name: &str) -> Result<sysfs::Thread> {
+    sysfs::kernel_threads()
+        .into_iter()
+        .find(|thread| thread.name == name)
+        .with_context(|| format!("there is no thread {name}"))
+}
+
+/// The fields of `/proc/PID/stat` that a scheduler is asked about: nice level,
+/// real-time priority and policy (0 is normal, 1 is SCHED_FIFO).
+fn scheduling(pid: u32) -> Result<[i32; 3]> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("no name in the stat file")?;
+    let fields: Vec<_> = fields.split(' ').collect();
+    // The manual counts from 1, and the third is the first after the name.
+    let field = |number: usize| -> Result<i32> {
+        Ok(fields.get(number - 3).context("too few fields")?.parse()?)
+    };
+    Ok([field(19)?, field(40)?, field(41)?])
+}
+
+/// What `ps` says of a thread in these columns.
+fn ps(pid: u32, columns: &str) -> Result<Vec<String>> {
+    let output = Command::new("/bin/ps")
+        .args(["--no-headers", "-o", columns, "-p", &pid.to_string()])
+        .output()?;
+    let words = String::from_utf8(output.stdout)?;
+    Ok(words.split_whitespace().map(str::to_owned).collect())
+}
+
+/// A process that follows the device, and has got the first line of it.
+struct Cat(Child);
+
+impl Cat {
+    fn start() -> Result<Self> {
+        let mut cat = Command::new("/bin/cat")
+            .arg(DEVICE)
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start cat")?;
+        let mut line = String::new();
+        BufReader::new(cat.stdout.take().context("cat has no output")?).read_line(&mut line)?;
+        Status::parse(&line)?;
+        let cat = Self(cat);
+        wait_until("cat waits for the next line", || cat.sleeps())?;
+        Ok(cat)
+    }
+
+    fn sleeps(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()));
+        stat.is_ok_and(|stat| stat.contains(") S "))
+    }
+
+    /// Kills it and waits until it is gone.
+    fn kill(mut self) -> Result<()> {
+        self.0.kill()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+/// The ticks can be read, and nothing is left when the module goes.
+fn ticks_and_goes() -> Result<()> {
+    modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
+    await_ticks(20)?;
+    ensure!(newest()?.state == "running", "it says {:?}", newest()?);
+    thread_named("kexample")?;
+    modules::rmmod("kexample")?;
+    ensure!(!fs::exists(DEVICE)?, "the device is left");
+    ensure!(thread_named("kexample").is_err(), "its thread is left");
+    Ok(())
+}
+
+/// What ends every process does not end a thread.
+fn kill_9_has_no_effect() -> Result<()> {
+    modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
+    let thread = thread_named("kexample")?;
+    for _ in 0..1000 {
+        kill(Pid::from_raw(thread.pid.try_into()?), Signal::SIGKILL)?;
+    }
+    await_ticks(20)?;
+    ensure!(thread_named("kexample")? == thread, "it is another thread");
+    modules::rmmod("kexample")
+}
+
+/// Name and priority are those that were asked for, in `ps` as in `/proc`, and
+/// what was asked for can be read.
+fn is_what_its_parameters_say() -> Result<()> {
+    let cases = [
+        ("fifo", [0, 50, 1], ["FF", "50", "-"]),
+        ("fifo-low", [0, 1, 1], ["FF", "1", "-"]),
+        ("-5", [-5, 0, 0], ["TS", "-", "-5"]),
+        ("19", [19, 0, 0], ["TS", "-", "19"]),
+    ];
+    for (number, (priority, expected, columns)) in cases.into_iter().enumerate() {
+        // Longer than the 15 bytes that the kernel's own field has room for.
+        let name = format!("ticker-of-many-words-{number}");
+        let parameters = format!("period_ms=20 priority={priority} name={name}");
+        modules::insmod(Driver::Ours, "kexample", &parameters)?;
+        let pid = thread_named(&name)?.pid;
+        let found = scheduling(pid)?;
+        ensure!(found == expected, "{priority} is {found:?}");
+        let said = ps(pid, "cls,rtprio,ni,comm")?;
+        ensure!(said[..3] == columns && said[3] == name, "ps says {said:?}");
+        for parameter in parameters.split(' ') {
+            let (key, value) = parameter.split_once('=').context("no value")?;
+            let read = fs::read_to_string(format!("/sys/module/kexample/parameters/{key}"))?;
+            ensure!(read.trim_end() == value, "{key} reads {read:?}");
+        }
+        modules::rmmod("kexample")?;
+    }
+    Ok(())
+}
+
+/// The module does not load with parameters that make no sense, and says why.
+fn wrong_parameters_are_refused() -> Result<()> {
+    let number = "it must be a whole number from 1 to 3600000";
+    let priority = "it must be fifo, fifo-low or a nice level from -20 to 19";
+    let name = "it must be 1 to 63 visible ASCII characters without a slash";
+    let long = format!("name={}", "x".repeat(64));
+    let cases = [
+        ("period_ms=0", number),
+        ("period_ms=3600001", number),
+        ("period_ms=-1", number),
+        ("period_ms=soon", number),
+        ("priority=20", priority),
+        ("priority=-21", priority),
+        ("priority=high", priority),
+        ("name=", name),
+        ("name=a/b", name),
+        ("name=\"a\nb\"", name),
+        ("name=\"a b\"", name),
+        ("name=é", name),
+        (&long, name),
+        ("period_ms=7 period_ms=8", "it must be given only once"),
+    ];
+    for (parameters, reason) in cases {
+        let log = Kmsg::from_now();
+        let Err(error) = modules::insmod(Driver::Ours, "kexample", parameters) else {
+            bail!("it loads with {parameters:?}");
+        };
+        ensure!(
+            format!("{error:#}").contains("EINVAL"),
+            "{parameters:?}: {error:#}"
+        );
+        ensure!(log.has(reason), "{parameters:?}: {:?}", log.lines());
+    }
+    modules::insmod(Driver::Ours, "kexample", "period_ms=3600000")?;
+    modules::rmmod("kexample")
+}
+
+/// Readers of every kind, all at once: each gets whole lines, and none that is
+/// older than the one before.
+fn each_reader_follows() -> Result<()> {
+    const LINES: usize = 100;
+    modules::insmod(Driver::Ours, "kexample", "period_ms=2")?;
+    let kinds: [fn() -> Result<Vec<String>>; 4] = [
+        || read_lines(LINES, 4096, false),
+        || read_lines(LINES, 4096, false),
+        || read_lines(LINES, 7, false),
+        || read_lines(LINES, 4096, true),
+    ];
+    thread::scope(|scope| {
+        let readers = kinds.map(|kind| scope.spawn(kind));
+        for (number, reader) in readers.into_iter().enumerate() {
+            let lines = reader.join().unwrap_or_else(|_| bail!("a reader panicked"));
+            follow(&lines?).with_context(|| format!("reader {number}"))?;
+        }
+        Ok::<_, anyhow::Error>(())
+    })?;
+    modules::rmmod("kexample")
+}
+
+/// Reads with a buffer of this size, after a `poll()` each time if the file is not to wait.
+fn read_lines(count: usize, size: usize, polls: bool) -> Result<Vec<String>> {
+    let flags = if polls { libc::O_NONBLOCK } else { 0 };
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(flags)
+        .open(DEVICE)?;
+    let (mut text, mut buffer) = (String::new(), vec![0; size]);
+    while text.lines().count() <= count {
+        if polls {
+            let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+            poll(&mut polled, PollTimeout::NONE)?;
+        }
+        let length = file.read(&mut buffer)?;
+        ensure!(length > 0, "the file is at its end");
+        text.push_str(std::str::from_utf8(&buffer[..length])?);
+    }
+    Ok(text
+        .lines()
+        .take(count)
+        .map(|line| format!("{line}\n"))
+        .collect())
+}
+
+/// Whether these are lines, each newer than the one before.
+fn follow(lines: &[String]) -> Result<()> {
+    let mut last = None;
+    for line in lines {
+        let status = Status::parse(line)?;
+        ensure!(last < Some(status.ticks), "{line:?} after tick {last:?}");
+        last = Some(status.ticks);
+    }
+    Ok(())
+}
+
+/// Without news a read waits, is refused where it must not wait, and `poll()`
+/// says so.
+fn reader_waits_for_news() -> Result<()> {
+    modules::insmod(Driver::Ours, "kexample", FOR_EVER)?;
+    let mut file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(DEVICE)?;
+    let readable = |file: &File| -> Result<bool> {
+        let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        poll(&mut polled, PollTimeout::ZERO)?;
+        Ok(polled[0].revents() == Some(PollFlags::POLLIN))
+    };
+    ensure!(readable(&file)?, "a new file is not readable");
+    let mut half = [0; 10];
+    file.read_exact(&mut half)?;
+    ensure!(readable(&file)?, "the rest of a line is not readable");
+    let mut rest = [0; 4096];
+    let length = file.read(&mut rest)?;
+    let line = [&half[..], &rest[..length]].concat();
+    Status::parse(std::str::from_utf8(&line)?)?;
+    ensure!(!readable(&file)?, "readable without news");
+    let refused = file.read(&mut rest).map_err(|error| error.kind());
+    ensure!(
+        refused == Err(ErrorKind::WouldBlock),
+        "a read without news returns {refused:?}"
+    );
+    ensure!(
+        File::options().write(true).open(DEVICE).is_err(),
+        "it can be opened for writing"
+    );
+    Cat::start()?.kill()?;
+    drop(file);
+    modules::rmmod("kexample")
+}
+
+/// Open files keep the module, also those of readers that wait; it can go as
+/// soon as the last is closed.
+fn goes_when_the_last_file_is_closed() -> Result<()> {
+    modules::insmod(Driver::Ours, "kexample", FOR_EVER)?;
+    let file = File::open(DEVICE)?;
+    let cats = [Cat::start()?, Cat::start()?];
+    let stays = || match modules::rmmod("kexample") {
+        Ok(()) => bail!("it went under open files"),
+        Err(_) => ensure_alive(),
+    };
+    stays()?;
+    for cat in cats {
+        cat.kill()?;
+        stays()?;
+    }
+    drop(file);
+    modules::rmmod("kexample")?;
+    ensure!(thread_named("kexample").is_err(), "its thread is left");
+    Ok(())
+}
+
+/// The refused removal has changed nothing.
+fn ensure_alive() -> Result<()> {
+    ensure!(newest()?.state == "running", "it says {:?}", newest()?);
+    thread_named("kexample").map(drop)
+}
