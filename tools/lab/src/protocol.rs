@@ -39,6 +39,13 @@ pub enum Job {
         /// How many operations a sample has.
         operations: usize,
     },
+    /// Run these lines in a shell of the gallery.
+    Script {
+        /// The lines.
+        lines: String,
+        /// What for.
+        purpose: Purpose,
+    },
     /// The in-kernel test with this place in the module's list.
     KernelTest {
         /// Its place.
@@ -57,6 +64,15 @@ pub enum Breakage {
     Hang,
     /// The kernel's log has a report in it, and goes on.
     Report,
+}
+
+/// What a script of the gallery is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Misuse: it may hang, and the kernel may report what it likes. Nobody waits for its end.
+    Misuse,
+    /// That all is well: it has to end, and with success.
+    Cure,
 }
 
 /// From the guest to the host.

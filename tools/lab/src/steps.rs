@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 /// The steps of one run of the lab.
+#[derive(Clone)]
 pub struct Steps {
     stamps: PathBuf,
     logs: PathBuf,

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::fail::Failure;
+use crate::gallery::Gallery;
 use crate::guest::scenarios;
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
@@ -80,6 +81,8 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
             .into_iter()
             .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
     );
+    let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &ground.options));
+    trials.extend(gallery_tests(lab, &ground, &gallery)?);
     let listing = arguments.list;
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -99,7 +102,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     let report = lab.source.join("target/test-results.xml");
     junit::write(&report, started, &ground.records.lock().unwrap())?;
     println!("JUnit XML: {}", report.display());
-    let lost = *ground.boots_lost.lock().unwrap();
+    let lost = *ground.boots_lost.lock().unwrap() + gallery.boots_lost();
     if lost > 0 {
         println!(
             "{lost} boots died before user space (a known fault of the emulation) and were repeated."
@@ -255,6 +258,24 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
         ground.with_vm(|vm| bench::kthread::measure(vm, bench::kthread::Arguments::FEW).map(drop))
     });
     broken.into_iter().map(trial).chain([measures]).collect()
+}
+
+/// What the gallery of misuse shows: first that Rust does not go wrong, in a guest in which
+/// nothing has, then what C does.
+fn gallery_tests(lab: &Lab, ground: &Arc<Ground>, gallery: &Arc<Gallery>) -> Result<Vec<Trial>> {
+    let cases = Gallery::cases(&lab.source)?;
+    let cures = cases.iter().map(|case| {
+        let (gallery, case) = (Arc::clone(gallery), case.clone());
+        let name = format!("gallery::{}::rust", case.name);
+        ground.trial(name, move |_| gallery.rust(&case))
+    });
+    let mut trials: Vec<_> = cures.collect();
+    trials.extend(cases.iter().map(|case| {
+        let (gallery, case) = (Arc::clone(gallery), case.clone());
+        let name = format!("gallery::{}::c", case.name);
+        ground.trial(name, move |_| gallery.bug(&case))
+    }));
+    Ok(trials)
 }
 
 fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {

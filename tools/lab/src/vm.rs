@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use crate::children::{self, Guarded};
 use crate::fail::Failure;
 use crate::kernel_log::is_report;
-use crate::protocol::{FromGuest, Job, ToGuest};
+use crate::protocol::{FromGuest, Job, Purpose, ToGuest};
 use crate::setup::image::Image;
 
 /// A boot that takes longer than this hangs; a busy machine needs a tenth.
@@ -176,8 +176,9 @@ impl Vm {
         loop {
             match self.messages.recv_timeout(silence) {
                 Ok(Message::FromGuest(FromGuest::Done { error, kernel_log })) => {
-                    let reported =
-                        report.or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned());
+                    let reported = report
+                        .or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned())
+                        .filter(|_| !is_misuse(job));
                     return match (error, reported) {
                         (None, None) => Ok(kernel_log),
                         (error, Some(line)) => {
@@ -216,6 +217,25 @@ impl Vm {
         }
     }
 
+    /// How much the console has said.
+    pub fn console_length(&self) -> Result<u64> {
+        Ok(std::fs::metadata(&self.console_log)?.len())
+    }
+
+    /// What the console has said since it had that length.
+    pub fn console_since(&self, length: u64) -> Result<String> {
+        let mut log = File::open(&self.console_log)?;
+        log.seek(SeekFrom::Start(length))?;
+        let mut said = Vec::new();
+        log.read_to_end(&mut said)?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Whether the machine has ended.
+    pub fn is_over(&mut self) -> bool {
+        matches!(self.qemu.try_wait(), Ok(Some(_)))
+    }
+
     fn send(&mut self, message: &ToGuest) -> Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
@@ -246,6 +266,17 @@ impl Vm {
         .detail(console.0.iter().cloned())
         .log(&self.console_log)
     }
+}
+
+/// Whether the kernel is meant to report something.
+fn is_misuse(job: &Job) -> bool {
+    matches!(
+        job,
+        Job::Script {
+            purpose: Purpose::Misuse,
+            ..
+        }
+    )
 }
 
 fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
@@ -337,7 +368,7 @@ fn accept(
                 let _ = qemu.kill();
                 let mut said = String::new();
                 if let Some(mut stderr) = qemu.stderr.take() {
-                    let _ = std::io::Read::read_to_string(&mut stderr, &mut said);
+                    let _ = stderr.read_to_string(&mut said);
                 }
                 let mut lines: Vec<_> = said.lines().map(str::to_owned).collect();
                 lines.extend(console.lock().unwrap().0.iter().cloned());

@@ -5,6 +5,7 @@ pub mod atmpvc;
 pub mod by_hand;
 pub mod demonstration;
 pub mod firmware;
+pub mod gallery;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;
@@ -100,6 +101,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             samples,
             operations,
         } => kthread::measure(row, *samples, *operations, host),
+        Job::Script { lines, purpose } => gallery::run(lines, *purpose),
         Job::KernelTest { index, name } => modules::kernel_test(*index, name),
     };
     FromGuest::Done {

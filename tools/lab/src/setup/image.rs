@@ -16,6 +16,7 @@ const STOCK: &str = "usb-common usbcore usbip-core vhci-hcd usbmon atm usbatm sp
                      slhc ppp_generic pppox pppoatm br2684";
 
 /// A kernel and its memory file system.
+#[derive(Clone)]
 pub struct Image {
     /// The kernel's image.
     pub vmlinuz: PathBuf,

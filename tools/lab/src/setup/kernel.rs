@@ -21,6 +21,7 @@ use crate::steps::{Key, Step};
 const HOME: &str = "/src/kernel";
 
 /// A kernel that Rust modules can be built for.
+#[derive(Clone)]
 pub struct Kernel {
     /// Its release, as `uname -r` prints it.
     pub release: String,

@@ -5,6 +5,7 @@
 
 pub mod analyzer;
 pub mod doctor;
+pub mod gallery;
 pub mod image;
 pub mod kernel;
 pub mod modules;
@@ -25,6 +26,7 @@ pub const SUITE: &str = "trixie";
 pub const SERIES: &str = "7.3";
 
 /// Where everything is.
+#[derive(Clone)]
 pub struct Lab {
     /// The checkout.
     pub source: PathBuf,

@@ -17,7 +17,7 @@ pub const BUILD: &str = "/src/build";
 /// Where they are built with clippy, which shares nothing with a real build.
 const LINT: &str = "/src/lint";
 /// The folders that the kernel build sees.
-const SOURCES: [&str; 2] = ["kernel", "wire"];
+pub(super) const SOURCES: [&str; 2] = ["kernel", "wire"];
 
 const MAKE: &str = r#"
 make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/build/kernel modules
@@ -85,7 +85,7 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
 
 /// Makes the sources below `to` equal to those below `from`; what is equal is
 /// left alone, so that make sees only what changed, and what make has built stays.
-fn mirror(from: &Path, to: &Path) -> Result<()> {
+pub(super) fn mirror(from: &Path, to: &Path) -> Result<()> {
     let names = |folder: &Path| -> Result<BTreeSet<PathBuf>> {
         let files = if folder.exists() {
             files_below(folder)?
@@ -121,7 +121,7 @@ fn mirror(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The compiler's own words, then one line.
-fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
+pub(super) fn explain(step: &Step, error: anyhow::Error) -> anyhow::Error {
     let log = fs::read_to_string(step.log()).unwrap_or_default();
     let said = said(&log, &["error", "ERROR: modpost"]);
     if said.is_empty() {

@@ -1,0 +1,2 @@
+insmod stop_twice_bug.ko
+rmmod stop_twice_bug
