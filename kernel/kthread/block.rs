@@ -7,12 +7,14 @@
 
 use crate::{
     affinity::Affinity,
+    anystop::AnyStop,
     branch::Branch,
     error::{
         Error,
         Result, //
     },
     host::Host,
+    item::Item,
     life::{
         Milestone,
         NotGone,
@@ -27,6 +29,8 @@ use crate::{
     task::Kthread, //
 };
 use kernel::{
+    bindings,
+    container_of,
     ffi::{
         c_int,
         c_void, //
@@ -144,6 +148,29 @@ where
         block.host.run(|| block.work());
         // The result travels in the slot: this number tells nothing to anybody.
         0
+    }
+}
+
+impl<F, T> Block<Item, F, T>
+where
+    F: FnOnce(&AnyStop) -> Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    /// The work item.
+    pub(crate) fn item(&self) -> &Item {
+        &self.host
+    }
+
+    /// The work item's function.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be that of the item in a block of this type, which lives until the item is gone.
+    pub(crate) unsafe extern "C" fn run_item(work: *mut bindings::work_struct) {
+        // SAFETY: By the safety requirements, and no longer than this function.
+        let block = unsafe { &*container_of!(Item::from_work(work), Self, host) };
+
+        block.host.run_here(|| block.work());
     }
 }
 

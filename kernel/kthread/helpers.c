@@ -130,3 +130,48 @@ int threadline_cpu_node(unsigned int cpu)
 {
 	return cpu_to_node(cpu);
 }
+
+/*
+ * The worker that runs a body (item.rs). @worker is NULL while none does, and
+ * changes under this lock only: an interrupt reaches the body or nobody, and
+ * is forgotten before the worker turns to something else.
+ */
+static DEFINE_RAW_SPINLOCK(threadline_workers);
+
+void threadline_worker_enter(struct task_struct **worker);
+void threadline_worker_enter(struct task_struct **worker)
+{
+	guard(raw_spinlock_irqsave)(&threadline_workers);
+	WRITE_ONCE(*worker, current);
+}
+
+void threadline_worker_leave(struct task_struct **worker);
+void threadline_worker_leave(struct task_struct **worker)
+{
+	guard(raw_spinlock_irqsave)(&threadline_workers);
+	WRITE_ONCE(*worker, NULL);
+	clear_notify_signal();
+}
+
+/* Breaks interruptible waits, as kthread_stop() does. */
+void threadline_worker_interrupt(struct task_struct **worker);
+void threadline_worker_interrupt(struct task_struct **worker)
+{
+	guard(raw_spinlock_irqsave)(&threadline_workers);
+	if (*worker) {
+		set_tsk_thread_flag(*worker, TIF_NOTIFY_SIGNAL);
+		wake_up_process(*worker);
+	}
+}
+
+void threadline_worker_forget(void);
+void threadline_worker_forget(void)
+{
+	clear_notify_signal();
+}
+
+bool threadline_worker_is_current(struct task_struct **worker);
+bool threadline_worker_is_current(struct task_struct **worker)
+{
+	return READ_ONCE(*worker) == current;
+}

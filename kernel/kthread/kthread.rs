@@ -24,7 +24,9 @@
 //!
 //! # When to use what else
 //!
-//! Work that is short and does not wait belongs on a workqueue ([`kernel::workqueue`]); a reaction
+//! Work that is short and does not wait belongs on a workqueue ([`kernel::workqueue`]); work that
+//! waits for a while and may have to be stopped there is a [`Work`], which is to a workqueue what a
+//! [`Thread`] is to a task of its own; a reaction
 //! to an interrupt that needs to sleep, in a threaded interrupt handler
 //! ([`kernel::irq::ThreadedRegistration`]); a short reaction to time passing, in a timer
 //! ([`kernel::time::hrtimer`]). A thread is for work with a life of its own.
@@ -85,7 +87,8 @@
 //!
 //! # How it is built
 //!
-//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls. `slot.rs` is
+//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls for a thread,
+//! `item.rs` for a work item. `anystop.rs` has the wait that all waits are made of. `slot.rs` is
 //! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
 //! knows the threads of a module, by their `member.rs` and along the tree of scopes in
 //! `branch.rs`; `nets.rs` knows the modules.
@@ -103,7 +106,10 @@ mod completion;
 mod error;
 mod events;
 mod firmware;
+mod handle;
 mod host;
+mod item;
+mod join;
 mod life;
 mod member;
 mod mutex;
@@ -121,6 +127,7 @@ mod sys;
 mod task;
 mod thread;
 mod ticker;
+mod work;
 
 pub use self::{
     anystop::AnyStop,
@@ -151,5 +158,6 @@ pub use self::{
         Schedule,
         Tick,
         Ticker, //
-    }, //
+    },
+    work::Work, //
 };

@@ -6,22 +6,11 @@ use crate::{
     anystop::AnyStop,
     error::{
         Error,
-        Result,
-        Stopped, //
+        Result, //
     },
-    host::Host,
-    life::{
-        Milestone,
-        World, //
-    },
-    task::Kthread,
-    thread::{
-        Outcome,
-        Thread, //
-    }, //
+    task::Kthread, //
 };
 use core::ops::Deref;
-use kernel::time::Delta;
 
 /// What the body of a thread knows of the wish that it should stop.
 ///
@@ -37,32 +26,6 @@ impl Stop {
     pub(crate) unsafe fn new(kthread: &Kthread) -> Self {
         // SAFETY: By the safety requirements.
         Self(unsafe { AnyStop::new(kthread) })
-    }
-
-    /// Waits until the thread has ended and is gone.
-    ///
-    /// A thread that waits for itself gets [`Outcome::Itself`].
-    #[track_caller]
-    pub fn join<T: Send>(&self, thread: &Thread<T>) -> core::result::Result<Outcome<T>, Stopped> {
-        if !thread.kthread().is_current() {
-            self.wait(thread.kthread().events().of(Milestone::Ended))?;
-        }
-        Ok(thread.join())
-    }
-
-    /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
-    /// ended by then, which goes on as it was. See [`Thread::join_within`].
-    #[track_caller]
-    pub fn join_within<T: Send>(
-        &self,
-        thread: &Thread<T>,
-        time: Delta,
-    ) -> core::result::Result<Option<Outcome<T>>, Stopped> {
-        let own = thread.kthread().is_current();
-        if !own && !self.wait_timeout(thread.kthread().events().of(Milestone::Ended), time)? {
-            return Ok(None);
-        }
-        Ok(Some(thread.join()))
     }
 
     /// Calls `call`, a function that sleeps in the kernel's *killable* waits, which a stop breaks

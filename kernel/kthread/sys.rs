@@ -15,6 +15,11 @@ extern "C" {
     pub(crate) fn threadline_discard_signals();
     pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
     pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
+    pub(crate) fn threadline_worker_enter(worker: *mut *mut c_void);
+    pub(crate) fn threadline_worker_leave(worker: *mut *mut c_void);
+    pub(crate) fn threadline_worker_interrupt(worker: *mut *mut c_void);
+    pub(crate) fn threadline_worker_forget();
+    pub(crate) fn threadline_worker_is_current(worker: *mut *mut c_void) -> bool;
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
     pub(crate) fn threadline_wait_idle_until(
         completion: *mut bindings::completion,

@@ -4,13 +4,12 @@
 
 use crate::{
     block::Joinable,
-    clock,
     error::{
         Error,
         Result, //
     },
+    handle::Handle,
     life::{
-        NotGone,
         Protocol,
         World, //
     },
@@ -63,18 +62,19 @@ impl<T> From<Result<T>> for Outcome<T> {
 /// Threads of one module may wait for each other in any way: of those that would wait in a ring,
 /// the last is not let in, see [`Outcome::Itself`]. Over several modules nobody looks after that.
 #[must_use = "the thread is stopped when its handle is dropped; see `Thread::leave`"]
-pub struct Thread<T: Send + 'static> {
-    block: Arc<dyn Joinable<Kthread, T>>,
-    left: bool,
-}
+pub struct Thread<T: Send + 'static>(Handle<Kthread, T>);
 
 impl<T: Send + 'static> Thread<T> {
     pub(crate) fn new(block: Arc<dyn Joinable<Kthread, T>>) -> Self {
-        Self { block, left: false }
+        Self(Handle::new(block))
+    }
+
+    pub(crate) fn handle(&self) -> &Handle<Kthread, T> {
+        &self.0
     }
 
     pub(crate) fn kthread(&self) -> &Kthread {
-        self.block.host()
+        self.0.host()
     }
 
     /// Asks the thread to stop, and does not wait for it.
@@ -89,18 +89,14 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// Where the body was on its way to return a value anyway, that is the outcome.
     pub fn stop(&self) -> Outcome<T> {
-        self.ask_stop();
-        self.join()
+        self.0.stop()
     }
 
     /// Waits until the thread has ended by itself, and is gone; returns how it ended.
     ///
-    /// It is no wait that a stop breaks: a body uses [`Stop::join`](crate::Stop::join).
+    /// It is no wait that a stop breaks: a body uses [`AnyStop::join`](crate::AnyStop::join).
     pub fn join(&self) -> Outcome<T> {
-        match self.block.join() {
-            Ok(()) => self.outcome(),
-            Err(_) => Outcome::Itself,
-        }
+        self.0.join()
     }
 
     /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
@@ -119,16 +115,7 @@ impl<T: Send + 'static> Thread<T> {
     /// };
     /// ```
     pub fn join_within(&self, time: Delta) -> Option<Outcome<T>> {
-        match self.block.join_until(clock::after(time)) {
-            Ok(()) => Some(self.outcome()),
-            Err(NotGone::OwnEnd) => Some(Outcome::Itself),
-            Err(NotGone::TooEarly) => None,
-        }
-    }
-
-    /// How the thread ended, which is gone.
-    fn outcome(&self) -> Outcome<T> {
-        self.block.take().map_or(Outcome::Taken, Outcome::from)
+        self.0.join_within(time)
     }
 
     /// Whether the body has ended. A [`Self::join`] is short then.
@@ -144,7 +131,7 @@ impl<T: Send + 'static> Thread<T> {
     /// the thread is not affected. If the caller is the thread, and has not called `ready`:
     /// [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
-        self.block.wait_ready()
+        self.0.block().wait_ready()
     }
 
     /// The thread's process number, as `ps` shows it.
@@ -161,22 +148,7 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// Its result is dropped by whoever next starts a thread of the module, or else by whoever
     /// ends the scope.
-    pub fn leave(mut self) {
-        self.left = true;
-        self.block.entry().leave();
-    }
-}
-
-impl<T: Send + 'static> Drop for Thread<T> {
-    fn drop(&mut self) {
-        if self.left {
-            return;
-        }
-        self.kthread().ask();
-        if self.block.join().is_err() {
-            // The thread drops its own handle, or waits for the one that drops it: its scope will
-            // wait for it.
-            self.block.entry().leave();
-        }
+    pub fn leave(self) {
+        self.0.leave();
     }
 }

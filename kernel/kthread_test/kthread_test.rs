@@ -21,6 +21,7 @@ mod shielding;
 mod starting;
 mod stopping;
 mod ticking;
+mod working;
 
 use bench::{
     Bench,
@@ -98,6 +99,14 @@ cases! {
     shielding::shield_after_a_stop,
     shielding::shield_hands_the_signal_on,
     shielding::shields_nest,
+    working::work_ends_by_itself,
+    working::stop_breaks_the_waits_of_work,
+    working::stop_before_work_ran,
+    working::stop_work_from_two_places,
+    working::leaked_work_is_joined_by_scope,
+    working::self_stop_of_work_is_caught,
+    working::work_is_joined_by_bodies,
+    working::work_shields_itself,
     safety::drop_stops_and_joins,
     safety::leaked_handle_is_joined_by_scope,
     safety::left_thread_is_joined_by_scope,

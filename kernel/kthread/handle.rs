@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the handles of threads and of work items have in common.
+
+use crate::{
+    block::Joinable,
+    clock,
+    host::Host,
+    life::{
+        NotGone,
+        Protocol, //
+    },
+    thread::Outcome, //
+};
+use kernel::{
+    sync::Arc,
+    time::Delta, //
+};
+
+/// The handle of a body that runs in an `H` and returns a `T`.
+///
+/// Dropping it stops and joins the host, unless it has been left.
+pub(crate) struct Handle<H: Host, T: Send + 'static> {
+    block: Arc<dyn Joinable<H, T>>,
+    left: bool,
+}
+
+impl<H: Host, T: Send + 'static> Handle<H, T> {
+    pub(crate) fn new(block: Arc<dyn Joinable<H, T>>) -> Self {
+        Self { block, left: false }
+    }
+
+    pub(crate) fn block(&self) -> &dyn Joinable<H, T> {
+        &*self.block
+    }
+
+    pub(crate) fn host(&self) -> &H {
+        self.block.host()
+    }
+
+    pub(crate) fn join(&self) -> Outcome<T> {
+        match self.block.join() {
+            Ok(()) => self.outcome(),
+            Err(_) => Outcome::Itself,
+        }
+    }
+
+    pub(crate) fn stop(&self) -> Outcome<T> {
+        self.host().ask();
+        self.join()
+    }
+
+    /// [`Self::join`], but `None` if it has not ended in the given time.
+    pub(crate) fn join_within(&self, time: Delta) -> Option<Outcome<T>> {
+        match self.block.join_until(clock::after(time)) {
+            Ok(()) => Some(self.outcome()),
+            Err(NotGone::OwnEnd) => Some(Outcome::Itself),
+            Err(NotGone::TooEarly) => None,
+        }
+    }
+
+    /// How it ended, when it is gone.
+    fn outcome(&self) -> Outcome<T> {
+        self.block.take().map_or(Outcome::Taken, Outcome::from)
+    }
+
+    /// Leaves it to its scope.
+    pub(crate) fn leave(mut self) {
+        self.left = true;
+        self.block.entry().leave();
+    }
+}
+
+impl<H: Host, T: Send + 'static> Drop for Handle<H, T> {
+    fn drop(&mut self) {
+        if self.left {
+            return;
+        }
+        self.host().ask();
+        if self.block.join().is_err() {
+            // It drops its own handle, or waits for the one that drops it: its scope will wait for
+            // it.
+            self.block.entry().leave();
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The kernel's side of a work item's life: its place in a workqueue, and the worker that runs it.
+//!
+//! A worker belongs to the kernel and serves many. So a stop does not send it a signal, which might
+//! hit whatever it does next, but sets the flag by which `kthread_stop()` too breaks interruptible
+//! waits, and only while the worker runs the body. Killable waits are not broken by that.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use crate::{
+    anystop::{
+        AnyStop,
+        Place, //
+    },
+    events::Events,
+    host::Host,
+    life::{
+        Life,
+        Milestone,
+        Protocol,
+        World, //
+    },
+    site::Site,
+    sys, //
+};
+use core::{
+    cell::UnsafeCell,
+    ptr, //
+};
+use kernel::{
+    bindings,
+    container_of,
+    ffi::{
+        c_int,
+        c_void, //
+    },
+    prelude::*,
+    sync::LockClassKey,
+    types::Opaque, //
+};
+
+/// The function that a worker calls.
+pub(crate) type Entry = unsafe extern "C" fn(*mut bindings::work_struct);
+
+/// One work item.
+///
+/// # Invariants
+///
+/// `work` is initialised, and queued at most once. `worker` is only touched by the helpers, which
+/// set it to the task that runs the item's function, or to null.
+#[pin_data]
+pub(crate) struct Item {
+    life: Life,
+    site: Site,
+    worker: UnsafeCell<*mut c_void>,
+    #[pin]
+    work: Opaque<bindings::work_struct>,
+    /// Of its own, since one item may wait for another, which lockdep would take for itself.
+    #[pin]
+    key: LockClassKey,
+    #[pin]
+    events: Events,
+}
+
+// SAFETY: Nothing in it belongs to a task: `work` may be used from any, and so may the helpers.
+unsafe impl Send for Item {}
+
+// SAFETY: Workqueues lock what they do to `work`; the helpers that touch `worker` have a lock, but
+// for the one that only compares it.
+unsafe impl Sync for Item {}
+
+impl Item {
+    /// An item that is not queued, and whose function is `entry`.
+    pub(crate) fn new(entry: Entry) -> impl PinInit<Self> {
+        // INVARIANT: `work` is initialised, and no worker runs it.
+        pin_init!(&this in Self {
+            life: Life::new(),
+            site: Site::new(),
+            worker: UnsafeCell::new(ptr::null_mut()),
+            key <- LockClassKey::new_dynamic(),
+            work <- Opaque::ffi_init(|slot: *mut bindings::work_struct| {
+                // SAFETY: `slot` is valid for writes and stays where it is, as it is pinned. The
+                // key has been initialised before, and lives as long.
+                unsafe {
+                    let key = (*this.as_ptr()).key.as_ptr();
+                    let name = c"kthread::Work".as_char_ptr();
+                    bindings::init_work_with_key(slot, Some(entry), false, name, key);
+                }
+            }),
+            events <- Events::new(),
+        })
+    }
+
+    /// The item that a worker's function has been called for.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be that of an item. The result may be followed as long as that lives.
+    pub(crate) unsafe fn from_work(work: *mut bindings::work_struct) -> *mut Self {
+        // SAFETY: By the safety requirements, `work` is the field of an item.
+        unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
+    }
+
+    /// Queues it, for any CPU.
+    ///
+    /// # Safety
+    ///
+    /// Its function may be called until [`World::bury`] has returned. To be called once.
+    pub(crate) unsafe fn queue(&self) {
+        // INVARIANT: By the safety requirements, this is the first time.
+        //
+        // SAFETY: `work` is initialised and not queued; the workqueue exists for ever.
+        unsafe {
+            bindings::queue_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+            )
+        };
+    }
+
+    /// Runs the body, in the worker's task. To be called by the item's function.
+    pub(crate) fn run_here(&self, work: impl FnOnce()) {
+        self.run(work);
+        self.leave();
+    }
+
+    /// Lets go of the worker, before it turns to something else.
+    #[inline(never)]
+    fn leave(&self) {
+        // INVARIANT: It becomes null.
+        //
+        // SAFETY: The pointer is valid.
+        unsafe { sys::threadline_worker_leave(self.worker.get()) };
+    }
+}
+
+impl Place for Item {
+    fn site(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl Host for Item {
+    type Stop = AnyStop;
+
+    unsafe fn stop(&self) -> AnyStop {
+        // SAFETY: By the safety requirements.
+        unsafe { AnyStop::new(self) }
+    }
+
+    fn events(&self) -> &Events {
+        &self.events
+    }
+}
+
+impl World for Item {
+    /// What `CLOCK_MONOTONIC` shows then, in nanoseconds.
+    type Deadline = i64;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    #[inline(never)]
+    fn interrupt(&self) {
+        // SAFETY: A task in `worker` runs the body, so it is valid for as long as the helper has
+        // the lock, which the worker takes before it goes on.
+        unsafe { sys::threadline_worker_interrupt(self.worker.get()) };
+    }
+
+    #[inline(never)]
+    fn listen(&self) {
+        // INVARIANT: The current task is the worker that runs the function.
+        //
+        // SAFETY: The pointer is valid.
+        unsafe { sys::threadline_worker_enter(self.worker.get()) };
+    }
+
+    #[inline(never)]
+    fn forget_interrupts(&self) {
+        // SAFETY: Touches a flag of the current task.
+        unsafe { sys::threadline_worker_forget() };
+    }
+
+    #[inline(never)]
+    fn is_current(&self) -> bool {
+        // SAFETY: The pointer is valid, and what it points to is only compared.
+        unsafe { sys::threadline_worker_is_current(self.worker.get()) }
+    }
+
+    /// Takes the item out of the queue, or waits until the worker has returned from its function.
+    #[inline(never)]
+    fn bury(&self) {
+        // SAFETY: `work` is initialised, and the caller may sleep. It is not the worker, as
+        // `Protocol` has made sure.
+        unsafe { bindings::cancel_work_sync(self.work.get()) };
+    }
+
+    fn announce(&self, milestone: Milestone) {
+        self.events.announce(milestone);
+    }
+
+    fn wait_for(&self, milestone: Milestone) {
+        self.events.wait_for(milestone);
+    }
+
+    fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool {
+        self.events.wait_until(milestone, deadline)
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waits for the end of others, which a stop breaks.
+
+use crate::{
+    anystop::AnyStop,
+    error::Stopped,
+    handle::Handle,
+    host::Host,
+    life::Milestone,
+    thread::{
+        Outcome,
+        Thread, //
+    },
+    work::Work, //
+};
+use kernel::time::Delta;
+
+impl AnyStop {
+    /// Waits until the thread has ended and is gone.
+    ///
+    /// A thread that waits for itself gets [`Outcome::Itself`].
+    #[track_caller]
+    pub fn join<T: Send>(&self, thread: &Thread<T>) -> Result<Outcome<T>, Stopped> {
+        self.join_any(thread.handle())
+    }
+
+    /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
+    /// ended by then, which goes on as it was. See [`Thread::join_within`].
+    #[track_caller]
+    pub fn join_within<T: Send>(
+        &self,
+        thread: &Thread<T>,
+        time: Delta,
+    ) -> Result<Option<Outcome<T>>, Stopped> {
+        self.join_any_within(thread.handle(), time)
+    }
+
+    /// Waits until the work has ended and is gone; as [`Self::join`].
+    #[track_caller]
+    pub fn join_work<T: Send>(&self, work: &Work<T>) -> Result<Outcome<T>, Stopped> {
+        self.join_any(work.handle())
+    }
+
+    /// Waits for work as [`Self::join_within`] does for a thread.
+    #[track_caller]
+    pub fn join_work_within<T: Send>(
+        &self,
+        work: &Work<T>,
+        time: Delta,
+    ) -> Result<Option<Outcome<T>>, Stopped> {
+        self.join_any_within(work.handle(), time)
+    }
+
+    #[track_caller]
+    fn join_any<H: Host, T: Send>(&self, other: &Handle<H, T>) -> Result<Outcome<T>, Stopped> {
+        if !other.host().is_current() {
+            self.wait(other.host().events().of(Milestone::Ended))?;
+        }
+        Ok(other.join())
+    }
+
+    #[track_caller]
+    fn join_any_within<H: Host, T: Send>(
+        &self,
+        other: &Handle<H, T>,
+        time: Delta,
+    ) -> Result<Option<Outcome<T>>, Stopped> {
+        let ended = other.host().events().of(Milestone::Ended);
+        if !other.host().is_current() && !self.wait_timeout(ended, time)? {
+            return Ok(None);
+        }
+        Ok(Some(other.join()))
+    }
+}
