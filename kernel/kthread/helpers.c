@@ -14,6 +14,7 @@
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
 #include <linux/topology.h>
+#include <linux/wait.h>
 
 /* Guards the list of nets (nets.rs). Static, as a library has no init call. */
 struct mutex *threadline_nets_lock(void);
@@ -93,11 +94,90 @@ bool threadline_wait_idle_until(struct completion *x, s64 ns)
 	return true;
 }
 
+/*
+ * A waiter of condition.rs. That it was woken is noted in @entry, not only in
+ * the state of its task, which may be woken for other reasons too. It would be
+ * wait_woken(), if that did not come back at once, and again and again, in a
+ * thread that is to stop but shields what it does.
+ */
+void threadline_wait_begin(struct wait_queue_head *head,
+			   struct wait_queue_entry *entry);
+void threadline_wait_begin(struct wait_queue_head *head,
+			   struct wait_queue_entry *entry)
+{
+	init_wait_func(entry, woken_wake_function);
+	add_wait_queue_exclusive(head, entry);
+}
+
+/* Sleeps until @entry was woken, CLOCK_MONOTONIC shows @ns or a signal comes. */
+bool threadline_wait_woken(struct wait_queue_entry *entry, s64 ns);
+bool threadline_wait_woken(struct wait_queue_entry *entry, s64 ns)
+{
+	ktime_t expires = ns_to_ktime(ns);
+
+	/* Pairs with the barrier of try_to_wake_up(), after the flag was set. */
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (!(READ_ONCE(entry->flags) & WQ_FLAG_WOKEN))
+		schedule_hrtimeout_range(ns == KTIME_MAX ? NULL : &expires,
+					 current->timer_slack_ns,
+					 HRTIMER_MODE_ABS);
+	__set_current_state(TASK_RUNNING);
+	return READ_ONCE(entry->flags) & WQ_FLAG_WOKEN;
+}
+
+/* Whether @entry was woken at all. */
+bool threadline_wait_end(struct wait_queue_head *head,
+			 struct wait_queue_entry *entry);
+bool threadline_wait_end(struct wait_queue_head *head,
+			 struct wait_queue_entry *entry)
+{
+	remove_wait_queue(head, entry);
+	return entry->flags & WQ_FLAG_WOKEN;
+}
+
 /* A macro where lockdep is on. */
 void threadline_rt_mutex_lock(struct rt_mutex *lock);
 void threadline_rt_mutex_lock(struct rt_mutex *lock)
 {
 	rt_mutex_lock(lock);
+}
+
+struct threadline_alarm {
+	struct hrtimer timer;
+	struct task_struct *task;
+};
+
+static enum hrtimer_restart threadline_ring(struct hrtimer *timer)
+{
+	struct threadline_alarm *alarm =
+		container_of(timer, struct threadline_alarm, timer);
+
+	set_tsk_thread_flag(alarm->task, TIF_NOTIFY_SIGNAL);
+	wake_up_process(alarm->task);
+	return HRTIMER_NORESTART;
+}
+
+/*
+ * Locks @lock, unless a signal comes or CLOCK_MONOTONIC shows @ns; whether it
+ * did. An rt_mutex has no wait with a limit, so a limit comes as a signal too,
+ * which is left to the caller to discard.
+ */
+bool threadline_rt_mutex_lock_until(struct rt_mutex *lock, s64 ns);
+bool threadline_rt_mutex_lock_until(struct rt_mutex *lock, s64 ns)
+{
+	struct threadline_alarm alarm = { .task = current };
+	bool locked;
+
+	if (ns == KTIME_MAX)
+		return !rt_mutex_lock_interruptible(lock);
+
+	hrtimer_setup_on_stack(&alarm.timer, threadline_ring, CLOCK_MONOTONIC,
+			       HRTIMER_MODE_ABS);
+	hrtimer_start(&alarm.timer, ns_to_ktime(ns), HRTIMER_MODE_ABS);
+	locked = !rt_mutex_lock_interruptible(lock);
+	hrtimer_cancel(&alarm.timer);
+	destroy_hrtimer_on_stack(&alarm.timer);
+	return locked;
 }
 
 void threadline_rt_mutex_assert_held(struct rt_mutex *lock);

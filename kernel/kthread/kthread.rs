@@ -101,8 +101,10 @@ mod anystop;
 mod block;
 mod branch;
 mod builder;
+mod channel;
 mod clock;
 mod completion;
+mod condition;
 mod error;
 mod events;
 mod firmware;
@@ -132,7 +134,15 @@ mod work;
 pub use self::{
     anystop::AnyStop,
     builder::Builder,
+    channel::{
+        channel,
+        Receiver,
+        Refusal,
+        Sender,
+        Unsent, //
+    },
     completion::Completion,
+    condition::Condition,
     error::{
         Error,
         Result,

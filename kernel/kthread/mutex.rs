@@ -10,7 +10,15 @@
 //!
 //! C header: [`include/linux/rtmutex.h`](srctree/include/linux/rtmutex.h)
 
-use crate::sys;
+use crate::{
+    anystop::AnyStop,
+    clock::{
+        self,
+        NEVER, //
+    },
+    error::Stopped,
+    sys, //
+};
 use kernel::{
     bindings,
     ffi::c_char,
@@ -18,7 +26,8 @@ use kernel::{
         Backend,
         Guard,
         Lock, //
-    }, //
+    },
+    time::Delta, //
 };
 
 /// A mutex whose holder runs at the priority of the most urgent thread that waits for it.
@@ -28,9 +37,10 @@ use kernel::{
 /// of priority. It is a [`Lock`] as that one is, with the same methods and the same guard, and it
 /// is made in place, by [`new_rt_mutex!`](crate::new_rt_mutex).
 ///
-/// [`lock`](Lock::lock) sleeps, and can't be broken; [`try_lock`](Lock::try_lock) doesn't sleep,
-/// but must not be called in an interrupt, since the holder has to be a thread. A thread that
-/// locks it twice waits for itself, for ever.
+/// A body locks it through [`AnyStop::lock`], so that a stop breaks the wait. [`lock`](Lock::lock)
+/// sleeps too, but can't be broken; [`try_lock`](Lock::try_lock) doesn't sleep, but must not be
+/// called in an interrupt, since the holder has to be a thread. A thread that locks it twice waits
+/// for itself, for ever.
 ///
 /// # Examples
 ///
@@ -101,5 +111,64 @@ unsafe impl Backend for RtMutexBackend {
     unsafe fn assert_is_held(ptr: *mut Self::State) {
         // SAFETY: Initialised, by the safety requirements.
         unsafe { sys::threadline_rt_mutex_assert_held(ptr.cast()) };
+    }
+}
+
+impl AnyStop {
+    /// Locks the mutex, as soon as nobody else holds it.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// stop.lock(&line.registers)?.reset(); // `Stopped` at once when the owner asks for it.
+    /// ```
+    #[track_caller]
+    pub fn lock<'a, T: ?Sized>(
+        &self,
+        mutex: &'a RtMutex<T>,
+    ) -> Result<RtMutexGuard<'a, T>, Stopped> {
+        loop {
+            if let Some(guard) = self.lock_by(mutex, NEVER)? {
+                return Ok(guard);
+            }
+        }
+    }
+
+    /// Locks the mutex, if that takes no longer than the given time: nothing otherwise.
+    #[track_caller]
+    pub fn lock_timeout<'a, T: ?Sized>(
+        &self,
+        mutex: &'a RtMutex<T>,
+        time: Delta,
+    ) -> Result<Option<RtMutexGuard<'a, T>>, Stopped> {
+        self.lock_by(mutex, clock::after(time))
+    }
+
+    #[track_caller]
+    fn lock_by<'a, T: ?Sized>(
+        &self,
+        mutex: &'a RtMutex<T>,
+        until: i64,
+    ) -> Result<Option<RtMutexGuard<'a, T>>, Stopped> {
+        let raw = core::ptr::from_ref(mutex)
+            .cast::<bindings::rt_mutex>()
+            .cast_mut();
+        // SAFETY: A `Lock` is `repr(C)`, and begins with an `Opaque` of its backend's state, which
+        // is initialised.
+        let locked = unsafe { self.lock_raw(raw, until)? };
+        // SAFETY: The lock was just acquired, and the state of a guard is nothing.
+        Ok(locked.then(|| unsafe { Guard::new(mutex, ()) }))
+    }
+
+    /// # Safety
+    ///
+    /// `mutex` must be initialised.
+    #[inline(never)]
+    #[track_caller]
+    unsafe fn lock_raw(&self, mutex: *mut bindings::rt_mutex, until: i64) -> Result<bool, Stopped> {
+        self.wait_by(until, |until| {
+            // SAFETY: By the safety requirements; callers may sleep.
+            unsafe { sys::threadline_rt_mutex_lock_until(mutex.cast(), until) }
+        })
     }
 }

@@ -25,6 +25,16 @@ extern "C" {
         completion: *mut bindings::completion,
         ns: i64,
     ) -> bool;
+    pub(crate) fn threadline_wait_begin(
+        queue: *mut bindings::wait_queue_head,
+        waiter: *mut bindings::wait_queue_entry,
+    );
+    pub(crate) fn threadline_wait_woken(waiter: *mut bindings::wait_queue_entry, ns: i64) -> bool;
+    pub(crate) fn threadline_wait_end(
+        queue: *mut bindings::wait_queue_head,
+        waiter: *mut bindings::wait_queue_entry,
+    ) -> bool;
+    pub(crate) fn threadline_rt_mutex_lock_until(mutex: *mut c_void, ns: i64) -> bool;
     pub(crate) fn threadline_rt_mutex_lock(mutex: *mut c_void);
     pub(crate) fn threadline_rt_mutex_assert_held(mutex: *const c_void);
     pub(crate) fn threadline_cpu_online(cpu: u32) -> bool;

@@ -20,6 +20,7 @@ mod scheduling;
 mod shielding;
 mod starting;
 mod stopping;
+mod talking;
 mod ticking;
 mod working;
 
@@ -143,6 +144,21 @@ cases! {
     scheduling::thread_on_a_node,
     scheduling::mutex_lets_inversion_happen,
     scheduling::rt_mutex_inherits_priority,
+    talking::condition_loses_no_notification,
+    talking::stop_while_waiting_for_condition,
+    talking::notify_all_wakes_all,
+    talking::condition_gives_up_in_time,
+    talking::channel_keeps_order,
+    talking::channel_of_many,
+    talking::stop_while_channel_is_full,
+    talking::stop_while_channel_is_empty,
+    talking::stop_while_both_ends_wait,
+    talking::stopped_body_sends_and_receives_nothing,
+    talking::channel_closes_with_its_receivers,
+    talking::channel_closes_with_its_senders,
+    talking::channel_that_does_not_wait,
+    talking::channel_drops_its_values,
+    talking::channel_from_an_interrupt,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }
