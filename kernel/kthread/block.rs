@@ -185,6 +185,9 @@ where
     }
 
     fn ask(&self) {
+        if !self.is_ended() {
+            self.host.watch().begin(self.entry.net().lookout());
+        }
         self.host.ask();
     }
 
@@ -194,6 +197,13 @@ where
 
     fn is_current(&self) -> bool {
         self.host.is_current()
+    }
+
+    fn look(&self) -> Option<i64> {
+        if self.is_ended() {
+            return None;
+        }
+        self.host.watch().look(Name(&self.host), self.host.site())
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
@@ -243,5 +253,14 @@ where
             Slot::Waiting(_) => Some(Error::Stopped),
             _ => None,
         }
+    }
+}
+
+/// By what name the log calls the host.
+struct Name<'a, H>(&'a H);
+
+impl<H: Host> fmt::Display for Name<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.name(f)
     }
 }

@@ -22,7 +22,8 @@ use crate::{
 use kernel::{
     cpu::CpuId,
     cpumask::Cpumask,
-    fmt, //
+    fmt,
+    time::Delta, //
 };
 
 /// What a thread is to be like, before it exists.
@@ -38,6 +39,7 @@ pub struct Builder<'a> {
     name: fmt::Arguments<'a>,
     priority: Option<Priority>,
     affinity: Affinity<'a>,
+    report_after: Option<Delta>,
 }
 
 impl<'a> Builder<'a> {
@@ -51,6 +53,7 @@ impl<'a> Builder<'a> {
             name,
             priority: None,
             affinity: Affinity::Anywhere,
+            report_after: None,
         }
     }
 
@@ -107,6 +110,17 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Has a stop reported that takes longer than the given time, each time that this has passed
+    /// again: the log then names the thread, and the line in which it waits. By default that is
+    /// so after ten seconds; it may be some of the kernel's timer ticks late.
+    ///
+    /// The time is counted from when the thread is first asked to stop, whether anybody waits for
+    /// it or not. Nothing else depends on it.
+    pub fn report_after(mut self, time: Delta) -> Self {
+        self.report_after = Some(time);
+        self
+    }
+
     /// Starts the thread: it calls `body` once, unless it is stopped before it gets so far, in
     /// which case `body` is dropped by whoever waits for it.
     ///
@@ -124,7 +138,11 @@ impl<'a> Builder<'a> {
         let net = scope.branch().net();
         net.sweep();
 
-        let block = Block::new(Kthread::new(), scope.branch().clone(), body)?;
+        let block = Block::new(
+            Kthread::new(self.report_after),
+            scope.branch().clone(),
+            body,
+        )?;
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.

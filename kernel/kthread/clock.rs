@@ -28,6 +28,11 @@ pub(crate) fn after(time: Delta) -> i64 {
     now().saturating_add(time.as_nanos())
 }
 
+/// How long it takes until the clock shows `ns`: no time if it does already.
+pub(crate) fn until(ns: i64) -> Delta {
+    Delta::from_nanos(ns.saturating_sub(now()).max(0))
+}
+
 /// Whether the clock shows the instant, or a later one.
 pub(crate) fn has_come(instant: Instant<Monotonic>) -> bool {
     (instant - Instant::now()).as_nanos() <= 0

@@ -6,12 +6,10 @@ use crate::{
     block::Joinable,
     clock,
     host::Host,
-    life::{
-        NotGone,
-        Protocol, //
-    },
+    life::NotGone,
     thread::Outcome, //
 };
+use core::panic::Location;
 use kernel::{
     sync::Arc,
     time::Delta, //
@@ -38,6 +36,10 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
         self.block.host()
     }
 
+    pub(crate) fn ask(&self) {
+        self.block.ask();
+    }
+
     pub(crate) fn join(&self) -> Outcome<T> {
         match self.block.join() {
             Ok(()) => self.outcome(),
@@ -46,7 +48,7 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
     }
 
     pub(crate) fn stop(&self) -> Outcome<T> {
-        self.host().ask();
+        self.ask();
         self.join()
     }
 
@@ -64,6 +66,16 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
         self.block.take().map_or(Outcome::Taken, Outcome::from)
     }
 
+    /// The line that the body waits in, if it does.
+    pub(crate) fn waits_in(&self) -> Option<&'static Location<'static>> {
+        self.host().site().line()
+    }
+
+    /// How often its stop was reported as slow.
+    pub(crate) fn stop_reports(&self) -> u32 {
+        self.host().watch().reports()
+    }
+
     /// Leaves it to its scope.
     pub(crate) fn leave(mut self) {
         self.left = true;
@@ -76,7 +88,7 @@ impl<H: Host, T: Send + 'static> Drop for Handle<H, T> {
         if self.left {
             return;
         }
-        self.host().ask();
+        self.block.ask();
         if self.block.join().is_err() {
             // It drops its own handle, or waits for the one that drops it: its scope will wait for
             // it.

@@ -13,8 +13,10 @@
 #include <linux/rtmutex.h>
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
+#include <linux/timer.h>
 #include <linux/topology.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 /* Guards the list of nets (nets.rs). Static, as a library has no init call. */
 struct mutex *threadline_nets_lock(void);
@@ -133,6 +135,33 @@ bool threadline_wait_end(struct wait_queue_head *head,
 {
 	remove_wait_queue(head, entry);
 	return entry->flags & WQ_FLAG_WOKEN;
+}
+
+void threadline_init_timer(struct timer_list *timer,
+			   void (*expired)(struct timer_list *));
+void threadline_init_timer(struct timer_list *timer,
+			   void (*expired)(struct timer_list *))
+{
+	timer_setup(timer, expired, 0);
+}
+
+/* Expires in @ticks jiffies, unless it is set to expire earlier. */
+void threadline_timer_within(struct timer_list *timer, unsigned long ticks);
+void threadline_timer_within(struct timer_list *timer, unsigned long ticks)
+{
+	timer_reduce(timer, jiffies + ticks);
+}
+
+void threadline_init_work(struct work_struct *work, work_func_t function);
+void threadline_init_work(struct work_struct *work, work_func_t function)
+{
+	INIT_WORK(work, function);
+}
+
+void threadline_queue_work(struct work_struct *work);
+void threadline_queue_work(struct work_struct *work)
+{
+	queue_work(system_dfl_wq, work);
 }
 
 /* A macro where lockdep is on. */

@@ -3,12 +3,15 @@
 //! What a body can run in.
 
 use crate::{
+    anystop::Place,
     events::Events,
-    life::World, //
+    life::World,
+    watch::Watch, //
 };
+use kernel::fmt;
 
 /// What runs a body: a thread, or a work item.
-pub(crate) trait Host: World<Deadline = i64> + Send + Sync + 'static {
+pub(crate) trait Host: World<Deadline = i64> + Place + Send + Sync + 'static {
     /// What the body gets.
     type Stop;
 
@@ -21,4 +24,10 @@ pub(crate) trait Host: World<Deadline = i64> + Send + Sync + 'static {
 
     /// What is awaited by others.
     fn events(&self) -> &Events;
+
+    /// What is known about its stop.
+    fn watch(&self) -> &Watch;
+
+    /// Writes by what name the log calls it.
+    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }

@@ -22,7 +22,8 @@ use crate::{
         World, //
     },
     site::Site,
-    sys, //
+    sys,
+    watch::Watch, //
 };
 use core::{
     cell::UnsafeCell,
@@ -35,6 +36,7 @@ use kernel::{
         c_int,
         c_void, //
     },
+    fmt,
     prelude::*,
     sync::LockClassKey,
     types::Opaque, //
@@ -53,6 +55,7 @@ pub(crate) type Entry = unsafe extern "C" fn(*mut bindings::work_struct);
 pub(crate) struct Item {
     life: Life,
     site: Site,
+    watch: Watch,
     worker: UnsafeCell<*mut c_void>,
     #[pin]
     work: Opaque<bindings::work_struct>,
@@ -77,6 +80,7 @@ impl Item {
         pin_init!(&this in Self {
             life: Life::new(),
             site: Site::new(),
+            watch: Watch::new(None),
             worker: UnsafeCell::new(ptr::null_mut()),
             key <- LockClassKey::new_dynamic(),
             work <- Opaque::ffi_init(|slot: *mut bindings::work_struct| {
@@ -152,6 +156,14 @@ impl Host for Item {
 
     fn events(&self) -> &Events {
         &self.events
+    }
+
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a work item")
     }
 }
 

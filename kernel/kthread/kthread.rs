@@ -83,7 +83,8 @@
 //! then that signal, then `kthread_stop()`. Functions of the kernel that wait killably can be
 //! called through [`Stop::killable`]. What waits *uninterruptibly* (`msleep()`,
 //! `usb_control_msg()`, most locks) can be broken by nothing: a body should not call what takes
-//! long in that way.
+//! long in that way. Where one does, the log says so after ten seconds, see
+//! [`Builder::report_after`].
 //!
 //! # How it is built
 //!
@@ -91,7 +92,8 @@
 //! `item.rs` for a work item. `anystop.rs` has the wait that all waits are made of. `slot.rs` is
 //! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
 //! knows the threads of a module, by their `member.rs` and along the tree of scopes in
-//! `branch.rs`; `nets.rs` knows the modules.
+//! `branch.rs`; `nets.rs` knows the modules. `watch.rs` and `lookout.rs` report a stop that takes
+//! too long.
 
 /// What the lines begin with that the library logs.
 const __LOG_PREFIX: &[u8] = b"kthread\0";
@@ -113,6 +115,7 @@ mod host;
 mod item;
 mod join;
 mod life;
+mod lookout;
 mod member;
 mod mutex;
 mod net;
@@ -122,13 +125,14 @@ mod priority;
 mod published;
 mod scope;
 mod shield;
-mod slot;
 mod site;
+mod slot;
 mod stop;
 mod sys;
 mod task;
 mod thread;
 mod ticker;
+mod watch;
 mod work;
 
 pub use self::{

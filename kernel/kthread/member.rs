@@ -30,6 +30,10 @@ pub(crate) trait Member: Send + Sync {
     /// Whether the caller is the thread.
     fn is_current(&self) -> bool;
 
+    /// Reports it in the log if it was asked to stop too long ago and has not ended; when the
+    /// [clock](crate::clock) shows that it is time to look again, if it is ever.
+    fn look(&self) -> Option<i64>;
+
     /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
     /// up.
     fn join(&self) -> Result<(), NotGone>;

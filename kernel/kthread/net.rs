@@ -8,7 +8,9 @@
 
 use crate::{
     branch::Branch,
+    clock,
     life::NotGone,
+    lookout::Lookout,
     member::{
         Entry,
         Member,
@@ -16,6 +18,8 @@ use crate::{
     }, //
 };
 use kernel::{
+    bindings,
+    container_of,
     new_mutex,
     prelude::*,
     sync::{
@@ -34,6 +38,8 @@ pub(crate) struct Net {
     module: usize,
     #[pin]
     threads: Mutex<Threads>,
+    #[pin]
+    lookout: Lookout,
 }
 
 impl Net {
@@ -43,6 +49,8 @@ impl Net {
             pin_init!(Self {
                 module,
                 threads <- new_mutex!(Threads::default(), "kthread::Net::threads"),
+                // SAFETY: The function takes the lookout of a net, as this one is.
+                lookout <- unsafe { Lookout::new(Self::look) },
             }),
             GFP_KERNEL,
         )
@@ -56,6 +64,31 @@ impl Net {
     /// What guards the notes about each thread.
     pub(crate) fn threads(&self) -> &Mutex<Threads> {
         &self.threads
+    }
+
+    /// What is told when a thread is asked to stop.
+    pub(crate) fn lookout(&self) -> &Lookout {
+        &self.lookout
+    }
+
+    /// Looks for threads that should have ended by now.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be what the lookout of a net calls its function with. The net must live, which
+    /// it does until the lookout has been dropped with it.
+    unsafe extern "C" fn look(work: *mut bindings::work_struct) {
+        // SAFETY: By the safety requirements.
+        let net = unsafe { &*container_of!(Lookout::of_work(work), Self, lookout) };
+        let next = net
+            .threads
+            .lock()
+            .iter()
+            .filter_map(|member| member.look())
+            .min();
+        if let Some(next) = next {
+            net.lookout.look_within(clock::until(next));
+        }
     }
 
     /// Takes a thread in, before it is woken. [`ENODEV`] once its scope is closed.

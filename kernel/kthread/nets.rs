@@ -70,6 +70,8 @@ pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Branch>> {
 #[inline(never)]
 pub(crate) fn take_away(root: &Branch) {
     root.net().close(root);
+    // Its function is in the module, or in one that this one keeps.
+    root.net().lookout().end();
     with_nets(|nets| {
         nets.retain(|other| !core::ptr::eq(&**other, root));
         if nets.is_empty() {

@@ -36,7 +36,6 @@ impl Site {
     }
 
     /// The line that waits, if one does.
-    #[allow(dead_code, reason = "until the report of slow stops uses it")]
     pub(crate) fn line(&self) -> Option<&'static Location<'static>> {
         // SAFETY: By the type invariants.
         unsafe { self.0.load(Relaxed).as_ref() }

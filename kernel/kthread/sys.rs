@@ -3,9 +3,14 @@
 //! Declarations of `helpers.c`, for the inline functions of C headers. Modules,
 //! tasks and rt_mutexes are untyped addresses here: they only pass through.
 
+use crate::lookout::{
+    Expired,
+    Look, //
+};
 use kernel::{
     bindings,
-    ffi::c_void, //
+    ffi::c_void,
+    time::Jiffies, //
 };
 
 extern "C" {
@@ -35,6 +40,10 @@ extern "C" {
         waiter: *mut bindings::wait_queue_entry,
     ) -> bool;
     pub(crate) fn threadline_rt_mutex_lock_until(mutex: *mut c_void, ns: i64) -> bool;
+    pub(crate) fn threadline_init_timer(timer: *mut bindings::timer_list, expired: Expired);
+    pub(crate) fn threadline_timer_within(timer: *mut bindings::timer_list, ticks: Jiffies);
+    pub(crate) fn threadline_init_work(work: *mut bindings::work_struct, function: Look);
+    pub(crate) fn threadline_queue_work(work: *mut bindings::work_struct);
     pub(crate) fn threadline_rt_mutex_lock(mutex: *mut c_void);
     pub(crate) fn threadline_rt_mutex_assert_held(mutex: *const c_void);
     pub(crate) fn threadline_cpu_online(cpu: u32) -> bool;

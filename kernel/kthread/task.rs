@@ -18,7 +18,8 @@ use crate::{
     priority::Priority,
     site::Site,
     stop::Stop,
-    sys, //
+    sys,
+    watch::Watch, //
 };
 use kernel::{
     bindings,
@@ -34,7 +35,8 @@ use kernel::{
         },
         SetOnce, //
     },
-    task::Task, //
+    task::Task,
+    time::Delta, //
 };
 
 /// The function that a new task runs.
@@ -57,16 +59,19 @@ pub(crate) struct Kthread {
     life: Life,
     task: SetOnce<ARef<Task>>,
     site: Site,
+    watch: Watch,
     #[pin]
     events: Events,
 }
 
 impl Kthread {
-    pub(crate) fn new() -> impl PinInit<Self> {
+    /// Without a task. Its stop is reported each time that so much time has passed.
+    pub(crate) fn new(report_after: Option<Delta>) -> impl PinInit<Self> {
         pin_init!(Self {
             life: Life::new(),
             task: SetOnce::new(),
             site: Site::new(),
+            watch: Watch::new(report_after),
             events <- Events::new(),
         })
     }
@@ -189,6 +194,16 @@ impl Host for Kthread {
 
     fn events(&self) -> &Events {
         &self.events
+    }
+
+    fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let comm = self.comm();
+        let name = CStr::from_bytes_until_nul(&comm).unwrap_or(c"");
+        f.write_fmt(fmt!("{name} (process {})", self.pid()))
     }
 }
 

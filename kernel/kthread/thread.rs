@@ -9,15 +9,13 @@ use crate::{
         Result, //
     },
     handle::Handle,
-    life::{
-        Protocol,
-        World, //
-    },
+    life::World,
     task::{
         Kthread,
         COMM_LEN, //
     }, //
 };
+use core::panic::Location;
 use kernel::{
     sync::Arc,
     time::Delta, //
@@ -82,7 +80,7 @@ impl<T: Send + 'static> Thread<T> {
     /// All its waits return [`Stopped`](crate::Stopped) from now on. Never sleeps, so it may be
     /// called in atomic context.
     pub fn ask_stop(&self) {
-        self.kthread().ask();
+        self.0.ask();
     }
 
     /// Asks the thread to stop, waits until it is gone, and returns how it ended.
@@ -132,6 +130,18 @@ impl<T: Send + 'static> Thread<T> {
     /// [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
         self.0.block().wait_ready()
+    }
+
+    /// In which line of its code the body waits in this library, if it does. It may have gone on
+    /// since.
+    pub fn waits_in(&self) -> Option<&'static Location<'static>> {
+        self.0.waits_in()
+    }
+
+    /// How often the log has reported that the thread was asked to stop and has not ended. See
+    /// [`Builder::report_after`](crate::Builder::report_after).
+    pub fn stop_reports(&self) -> u32 {
+        self.0.stop_reports()
     }
 
     /// The thread's process number, as `ps` shows it.

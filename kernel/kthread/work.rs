@@ -8,14 +8,12 @@ use crate::{
     error::Result,
     handle::Handle,
     item::Item,
-    life::{
-        Protocol,
-        World, //
-    },
+    life::World,
     member::Member,
     scope::Scope,
     thread::Outcome, //
 };
+use core::panic::Location;
 use kernel::time::Delta;
 
 /// A work item whose body returns a `T`.
@@ -95,7 +93,7 @@ impl<T: Send + 'static> Work<T> {
     /// All its waits return [`Stopped`](crate::Stopped) from now on. Never sleeps, so it may be
     /// called in atomic context.
     pub fn ask_stop(&self) {
-        self.item().ask();
+        self.0.ask();
     }
 
     /// Asks the body to stop, waits until it is gone, and returns how it ended.
@@ -121,6 +119,18 @@ impl<T: Send + 'static> Work<T> {
     /// Whether the body has ended. A [`Self::join`] is short then.
     pub fn is_finished(&self) -> bool {
         self.item().life().is_ended()
+    }
+
+    /// In which line of its code the body waits in this library, if it does. It may have gone on
+    /// since.
+    pub fn waits_in(&self) -> Option<&'static Location<'static>> {
+        self.0.waits_in()
+    }
+
+    /// How often the log has reported that the body was asked to stop and has not ended: that is
+    /// so each time that ten seconds have passed.
+    pub fn stop_reports(&self) -> u32 {
+        self.0.stop_reports()
     }
 
     /// Waits until the body has called [`AnyStop::ready`] or has returned a value, as

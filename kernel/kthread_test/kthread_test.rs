@@ -15,6 +15,7 @@ mod bench;
 mod ending;
 mod limited;
 mod nesting;
+mod reporting;
 mod safety;
 mod scheduling;
 mod shielding;
@@ -159,6 +160,9 @@ cases! {
     talking::channel_that_does_not_wait,
     talking::channel_drops_its_values,
     talking::channel_from_an_interrupt,
+    reporting::slow_stop_is_reported_with_its_line,
+    reporting::slow_stop_elsewhere_is_reported,
+    reporting::each_thread_is_reported_in_its_time,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reports of stops that take too long.
+
+use crate::bench::{
+    claim,
+    event,
+    Bench,
+    Passed,
+    Verdict, //
+};
+use kernel::{
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+use kthread::{
+    Builder,
+    Outcome,
+    Stop,
+    Thread, //
+};
+
+const FOR_EVER: Delta = Delta::from_secs(3600);
+const SHORT: Delta = Delta::from_millis(20);
+
+/// Waits until the thread has been reported so often.
+fn await_reports<T: Send>(thread: &Thread<T>, number: u32) {
+    while thread.stop_reports() < number {
+        fsleep(Delta::from_millis(5));
+    }
+}
+
+/// A body that does not heed the stop, in a wait of the library.
+pub(crate) fn slow_stop_is_reported_with_its_line(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let end = event()?;
+    let (told, line) = (end.clone(), line!() + 5);
+    let thread = Builder::new(fmt!("shielded"))
+        .report_after(SHORT)
+        .spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            Ok(stop.shield(FOR_EVER, |stop| stop.wait(&told))?)
+        })?;
+
+    // Nobody has asked yet, so nobody is late.
+    fsleep(SHORT + SHORT);
+    claim!(thread.stop_reports() == 0);
+
+    // Whether the asker waits or not: it is reported again and again.
+    thread.ask_stop();
+    await_reports(&thread, 3);
+    let waits_in = thread.waits_in();
+    claim!(waits_in.is_some_and(|place| place.file().ends_with("reporting.rs")));
+    claim!(waits_in.is_some_and(|place| place.line() == line));
+
+    end.complete();
+    claim!(thread.stop() == Outcome::Ended(()));
+    // A thread that has ended is late no more.
+    let reports = thread.stop_reports();
+    fsleep(SHORT + SHORT);
+    claim!(thread.stop_reports() == reports);
+    claim!(thread.waits_in().is_none());
+    Ok(Passed::Now)
+}
+
+/// One that sleeps elsewhere, while its owner waits.
+pub(crate) fn slow_stop_elsewhere_is_reported(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let end = event()?;
+    let thread = Builder::new(fmt!("elsewhere"))
+        .report_after(SHORT)
+        .spawn_ready(&scope, {
+            let end = end.clone();
+            move |stop: &Stop| {
+                stop.ready();
+                let mut ended = false;
+                while !ended {
+                    fsleep(Delta::from_millis(1));
+                    ended = stop.shield(SHORT, |stop| stop.wait_timeout(&end, Delta::ZERO))?;
+                }
+                Ok(())
+            }
+        })?;
+    let thread = kernel::sync::Arc::new(thread, GFP_KERNEL)?;
+    let stopper = Builder::new(fmt!("stopper")).spawn(&scope, {
+        let thread = thread.clone();
+        move |_: &Stop| Ok(thread.stop())
+    })?;
+
+    await_reports(&thread, 2);
+    claim!(!stopper.is_finished());
+    end.complete();
+    claim!(stopper.join() == Outcome::Ended(Outcome::Ended(())));
+    Ok(Passed::Now)
+}
+
+/// One look serves all threads, each with its own time.
+pub(crate) fn each_thread_is_reported_in_its_time(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let end = event()?;
+    let late = |time: Option<Delta>| {
+        let end = end.clone();
+        let mut builder = Builder::new(fmt!("late"));
+        if let Some(time) = time {
+            builder = builder.report_after(time);
+        }
+        builder.spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            Ok(stop.shield(FOR_EVER, |stop| stop.wait(&end))?)
+        })
+    };
+    let (usual, never, soon) = (late(None)?, late(Some(FOR_EVER))?, late(Some(SHORT))?);
+    scope.ask_stop();
+    await_reports(&soon, 2);
+    claim!(never.stop_reports() == 0);
+
+    end.complete_all();
+    for thread in [usual, never, soon] {
+        claim!(thread.stop() == Outcome::Ended(()));
+    }
+    Ok(Passed::Now)
+}
