@@ -207,6 +207,9 @@ where
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
+        if self.host.life().is_gone() {
+            return Ok(());
+        }
         let _waits = self.entry.net().begin_wait(self)?;
         self.host.join(|| self.settle())
     }

@@ -88,6 +88,7 @@ pub(crate) struct Life {
     claimed: AtomicFlag,
     ready: AtomicFlag,
     ended: AtomicFlag,
+    gone: AtomicFlag,
 }
 
 impl Life {
@@ -97,6 +98,7 @@ impl Life {
             claimed: AtomicFlag::new(false),
             ready: AtomicFlag::new(false),
             ended: AtomicFlag::new(false),
+            gone: AtomicFlag::new(false),
         }
     }
 
@@ -118,6 +120,11 @@ impl Life {
     /// Whether the body has ended, or can no longer run.
     pub(crate) fn is_ended(&self) -> bool {
         self.ended.load(Acquire)
+    }
+
+    /// Whether the thread is gone, and has been cleaned up after.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Acquire)
     }
 }
 
@@ -167,7 +174,9 @@ pub(crate) trait Protocol: World + Sized {
     /// The body has ended, and its result is where the owner looks for it.
     fn end(&self) {
         self.life().ended.store(true, Release);
-        self.announce(Milestone::Ready);
+        if !self.life().is_ready() {
+            self.announce(Milestone::Ready);
+        }
         self.announce(Milestone::Ended);
     }
 
@@ -221,7 +230,11 @@ impl<W: World> Protocol for W {}
 fn clean_up<F: FnOnce()>(world: &impl World, settle: impl FnOnce() -> F) {
     world.bury();
     let last = settle();
-    world.end();
+    if !world.life().is_ended() {
+        // It was gone before it began.
+        world.end();
+    }
+    world.life().gone.store(true, Release);
     world.announce(Milestone::Gone);
     last();
 }

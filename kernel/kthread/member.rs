@@ -85,6 +85,7 @@ impl Entry {
     /// Notes that nobody holds a handle to it any more.
     pub(crate) fn leave(&self) {
         self.left.store(true, Relaxed);
+        self.net().note_left();
     }
 
     /// Whether it is to be cleaned up in passing, once it has ended.

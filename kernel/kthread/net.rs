@@ -15,7 +15,8 @@ use crate::{
         Entry,
         Member,
         Threads, //
-    }, //
+    },
+    task, //
 };
 use kernel::{
     bindings,
@@ -23,6 +24,11 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Acquire,
+            AtomicFlag,
+            Release, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -38,6 +44,8 @@ pub(crate) struct Net {
     module: usize,
     #[pin]
     threads: Mutex<Threads>,
+    /// Whether a thread was ever left: else there are none to be swept up.
+    left: AtomicFlag,
     #[pin]
     lookout: Lookout,
 }
@@ -48,6 +56,7 @@ impl Net {
         Arc::pin_init(
             pin_init!(Self {
                 module,
+                left: AtomicFlag::new(false),
                 threads <- new_mutex!(Threads::default(), "kthread::Net::threads"),
                 // SAFETY: The function takes the lookout of a net, as this one is.
                 lookout <- unsafe { Lookout::new(Self::look) },
@@ -118,6 +127,12 @@ impl Net {
         &self,
         member: &dyn Member,
     ) -> core::result::Result<Waits<'_>, NotGone> {
+        if !task::is_of_kernel() {
+            return Ok(Waits {
+                net: self,
+                caller: None,
+            });
+        }
         let mut threads = self.threads.lock();
         threads.check_wait(member)?;
         let caller = threads.iter().find(|member| member.is_current()).cloned();
@@ -135,6 +150,9 @@ impl Net {
     /// Threads of other modules are not looked at.
     #[inline(never)]
     pub(crate) fn check_wait(&self, member: &dyn Member) -> core::result::Result<(), NotGone> {
+        if !task::is_of_kernel() {
+            return Ok(());
+        }
         self.threads.lock().check_wait(member)
     }
 
@@ -182,9 +200,17 @@ impl Net {
             .for_each(|member| member.entry().leave());
     }
 
+    /// Notes that [`Self::sweep`] has something to look for.
+    pub(crate) fn note_left(&self) {
+        self.left.store(true, Release);
+    }
+
     /// Cleans up after threads that have ended and have no handle.
     #[inline(never)]
     pub(crate) fn sweep(&self) {
+        if !self.left.load(Acquire) {
+            return;
+        }
         let over = |member: &&Arc<dyn Member>| member.entry().is_left() && member.is_ended();
         while let Some(member) = self.find_other(over) {
             let _ = member.join();

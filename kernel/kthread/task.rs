@@ -48,6 +48,13 @@ pub(crate) const COMM_LEN: usize = 16;
 /// How often a stop was sent to a thread, see [`Kthread::interrupts`].
 static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 
+/// Whether the caller is a task of the kernel's own: only these run threads and work items. Of a
+/// user's task that calls the kernel it is sure that nobody in a net waits for it.
+pub(crate) fn is_of_kernel() -> bool {
+    // SAFETY: The current task is valid, and nobody but itself changes its flags.
+    unsafe { (*Task::current_raw()).flags & bindings::PF_KTHREAD != 0 }
+}
+
 /// One kernel thread.
 ///
 /// # Invariants
