@@ -236,8 +236,13 @@ impl AnyStop {
                 self.check()?;
                 return Ok(false);
             }
-            self.runner().broken(&|| self.is_stopped());
+            self.broken();
         }
+    }
+
+    /// A wait of the caller's was broken. What was no stop is forgotten.
+    pub(crate) fn broken(&self) {
+        self.runner().broken(&|| self.is_stopped());
     }
 
     /// Notes that the caller waits, in the line of its own caller, until what is returned is dropped.

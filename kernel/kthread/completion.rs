@@ -14,10 +14,7 @@ use crate::{
 use kernel::{
     bindings,
     prelude::*,
-    time::{
-        msecs_to_jiffies,
-        Delta, //
-    },
+    time::msecs_to_jiffies,
     types::Opaque, //
 };
 
@@ -109,7 +106,7 @@ impl Completion {
         if until == NEVER {
             return self.wait_state(bindings::TASK_INTERRUPTIBLE);
         }
-        let left = Delta::from_nanos(until.saturating_sub(clock::now()).max(0));
+        let left = clock::until(until);
         let ticks = msecs_to_jiffies(left.as_millis_ceil().try_into().unwrap_or(u32::MAX));
         // SAFETY: `inner` is initialised; callers may sleep.
         unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), ticks) > 0 }

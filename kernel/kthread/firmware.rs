@@ -5,11 +5,15 @@
 //! The kernel treats requests for the same file that overlap as one. They also fail as one: when
 //! one of two modems is unplugged while both wait for user space, the thread of the other gets
 //! [`ENOENT`], as if the file did not exist. So a request that fails like that is made again if
-//! any thread was stopped while it waited.
+//! any thread was interrupted while it waited.
 //!
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
 use crate::{
+    clock::{
+        self,
+        NEVER, //
+    },
     error::{
         Error,
         Result, //
@@ -39,18 +43,73 @@ impl Stop {
     ///
     /// Fails with [`ENOENT`] where there is no such file, with other errors where it can't be
     /// read or user space does not deliver it in time.
-    #[inline(never)]
     #[track_caller]
     pub fn request_firmware(&self, name: &CStr, device: &Device) -> Result<Firmware> {
+        self.request_until(NEVER, name, device)
+    }
+
+    /// Requests the first of several files that there is, in this order, as
+    /// [`Self::request_firmware`] does; says which one it was.
+    ///
+    /// All of it takes no longer than `limit`, if there is one, but for the reading of a file that
+    /// has been found. Where user space is asked and does not answer, the kernel gives up a name
+    /// after a while (`/sys/class/firmware/timeout`, 60 seconds if nobody has changed that), and
+    /// then the next one has its turn.
+    ///
+    /// Fails with [`ETIMEDOUT`] when the limit is reached; else with what the first file failed
+    /// with that is there, or with [`ENOENT`] if none is.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// // That for the very revision of the board, or else that for all.
+    /// let names = [c"modem-4.bin", c"modem.bin"];
+    /// let (name, firmware) = stop.request_firmware_any(&names, device, None)?;
+    /// dev_info!(device, "found {}\n", name);
+    /// ```
+    #[track_caller]
+    pub fn request_firmware_any<'a>(
+        &self,
+        names: &[&'a CStr],
+        device: &Device,
+        limit: Option<Delta>,
+    ) -> Result<(&'a CStr, Firmware)> {
+        let until = limit.map_or(NEVER, clock::after);
+        let mut failure = ENOENT;
+        for name in names {
+            match self.request_until(until, name, device) {
+                Ok(firmware) => return Ok((name, firmware)),
+                Err(Error::Stopped) => return Err(Error::Stopped),
+                Err(Error::Failed(_)) if clock::now() >= until => return Err(ETIMEDOUT.into()),
+                Err(Error::Failed(error)) if failure == ENOENT => failure = error,
+                Err(Error::Failed(_)) => (),
+            }
+        }
+        Err(failure.into())
+    }
+
+    /// Requests a file, and gives up when the clock shows `until`.
+    #[inline(never)]
+    #[track_caller]
+    fn request_until(&self, until: i64, name: &CStr, device: &Device) -> Result<Firmware> {
         let stops = Kthread::interrupts();
         for _ in 0..RETRIES {
-            let result = self.killable(|| Firmware::request(name, device));
+            let result = self.request_once(until, name, device);
             let missing = matches!(&result, Err(Error::Failed(error)) if *error == ENOENT);
             if !missing || Kthread::interrupts() == stops {
                 return result;
             }
             self.sleep(PAUSE)?;
         }
-        self.killable(|| Firmware::request(name, device))
+        self.request_once(until, name, device)
+    }
+
+    #[track_caller]
+    fn request_once(&self, until: i64, name: &CStr, device: &Device) -> Result<Firmware> {
+        let request = || Firmware::request(name, device);
+        if until == NEVER {
+            return self.killable(request);
+        }
+        self.killable_within(clock::until(until), request)
     }
 }

@@ -99,6 +99,7 @@
 const __LOG_PREFIX: &[u8] = b"kthread\0";
 
 mod affinity;
+mod alarm;
 mod anystop;
 mod block;
 mod branch;

@@ -3,6 +3,7 @@
 //! The inside of a thread: what a body can wait for there and nowhere else.
 
 use crate::{
+    alarm::Alarm,
     anystop::AnyStop,
     error::{
         Error,
@@ -11,6 +12,10 @@ use crate::{
     task::Kthread, //
 };
 use core::ops::Deref;
+use kernel::{
+    prelude::*,
+    time::Delta, //
+};
 
 /// What the body of a thread knows of the wish that it should stop.
 ///
@@ -40,6 +45,26 @@ impl Stop {
         call().map_err(|error| match self.check() {
             Err(stopped) => stopped.into(),
             Ok(()) => Error::Failed(error),
+        })
+    }
+
+    /// As [`Self::killable`], but the wait is also broken when the given time is over: an error
+    /// that `call` returns after that counts as [`ETIMEDOUT`].
+    ///
+    /// Fails with [`ENOMEM`] too.
+    #[track_caller]
+    pub fn killable_within<T>(
+        &self,
+        time: Delta,
+        call: impl FnOnce() -> kernel::error::Result<T>,
+    ) -> Result<T> {
+        let alarm = Alarm::new()?;
+        self.killable(|| {
+            let (result, rang) = alarm.as_ref().limit(time, call);
+            if rang {
+                self.broken();
+            }
+            result.map_err(|error| if rang { ETIMEDOUT } else { error })
         })
     }
 }

@@ -178,6 +178,17 @@ impl Kthread {
         }
     }
 
+    /// Breaks the interruptible and killable waits of a thread that listens. May be called in any
+    /// context.
+    #[inline(never)]
+    pub(crate) fn interrupt_task(task: &Task) {
+        // Counted first, so that whoever sees what the signal has caused sees the count too.
+        INTERRUPTS.fetch_add(1, Full);
+        // SAFETY: The reference keeps the task valid; a task that has ended is left alone by
+        // `send_sig()`. The last argument says that the kernel sends it.
+        unsafe { bindings::send_sig(bindings::SIGKILL as i32, task.as_ptr(), 1) };
+    }
+
     /// How many threads have been interrupted so far.
     #[inline(never)]
     pub(crate) fn interrupts() -> u64 {
@@ -224,12 +235,9 @@ impl World for Kthread {
 
     #[inline(never)]
     fn interrupt(&self) {
-        let Some(task) = self.as_raw() else { return };
-        // Counted first, so that whoever sees what the signal has caused sees the count too.
-        INTERRUPTS.fetch_add(1, Full);
-        // SAFETY: The `ARef` keeps the task valid; a task that has ended is left alone by
-        // `send_sig()`. The last argument says that the kernel sends it.
-        unsafe { bindings::send_sig(bindings::SIGKILL as i32, task, 1) };
+        if let Some(task) = self.task() {
+            Self::interrupt_task(task);
+        }
     }
 
     /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and

@@ -13,6 +13,7 @@
 
 mod bench;
 mod ending;
+mod firmware;
 mod limited;
 mod nesting;
 mod reporting;
@@ -93,8 +94,11 @@ cases! {
     stopping::stop_many_costs_the_slowest,
     stopping::stop_many_catches_latecomers,
     stopping::killable_wait_is_broken,
-    stopping::firmware_wait_is_broken,
     stopping::spurious_wakeup_ends_no_wait,
+    firmware::firmware_wait_is_broken,
+    firmware::second_firmware_is_taken,
+    firmware::firmware_has_a_limit,
+    firmware::stop_breaks_a_chain_of_firmware,
     shielding::stop_lets_a_shielded_wait_finish,
     shielding::shield_is_bounded,
     shielding::shield_that_is_over_changes_nothing,

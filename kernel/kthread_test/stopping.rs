@@ -11,8 +11,6 @@ use crate::bench::{
     Verdict, //
 };
 use kernel::{
-    device::Bound,
-    faux,
     prelude::*,
     sync::{
         aref::ARef,
@@ -306,51 +304,6 @@ pub(crate) fn killable_wait_is_broken(bench: &Bench<'_>) -> Verdict {
     }
     claim!(!mute.is_finished());
     claim!(mute.stop() == Outcome::Stopped);
-    Ok(Passed::Now)
-}
-
-/// Two threads wait for one firmware file: the first for user space, the second for the first.
-///
-/// To be seen where `/proc/sys/kernel/firmware_config/force_sysfs_fallback` is 1.
-pub(crate) fn firmware_wait_is_broken(bench: &Bench<'_>) -> Verdict {
-    let scope = bench.scope()?;
-    let device = Arc::new(faux::Registration::new(c"kthread_test", None)?, GFP_KERNEL)?;
-    let request = || {
-        let device = device.clone();
-        Builder::new(fmt!("firmware")).spawn_ready(&scope, move |stop: &Stop| {
-            stop.ready();
-            let faux: &faux::Device<Bound> = (*device).as_ref();
-            let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
-            Ok(firmware.size())
-        })
-    };
-
-    for round in 0..4 {
-        let (one, two) = (request()?, request()?);
-        // Where user space is not asked, it takes no time to find that there is no such file.
-        let mut patience = if round == 0 { 200 } else { 20 };
-        while patience > 0 && !(one.is_finished() && two.is_finished()) {
-            fsleep(Delta::from_millis(10));
-            patience -= 1;
-        }
-        if one.is_finished() && two.is_finished() {
-            claim!(one.join() == Outcome::Failed(ENOENT));
-            claim!(two.join() == Outcome::Failed(ENOENT));
-            return Ok(Passed::Skipped(
-                "the kernel does not ask user space for firmware",
-            ));
-        }
-        let (first, second) = if round % 2 == 0 {
-            (one, two)
-        } else {
-            (two, one)
-        };
-        claim!(first.stop() == Outcome::Stopped);
-        // The stop of one is no failure of the other.
-        fsleep(Delta::from_millis(300));
-        claim!(!second.is_finished());
-        claim!(second.stop() == Outcome::Stopped);
-    }
     Ok(Passed::Now)
 }
 

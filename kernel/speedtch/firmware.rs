@@ -96,15 +96,8 @@ fn find(stop: &Stop, modem: &Modem, stage: u8) -> kthread::Result<Firmware> {
         CString::try_from_fmt(fmt!("speedtch-{}.bin.{:x}", stage, major))?,
         CString::try_from_fmt(fmt!("speedtch-{}.bin", stage))?,
     ];
-    for name in &names {
-        match stop.request_firmware(name, modem.as_ref()) {
-            Ok(firmware) => {
-                dev_info!(modem, "found stage {} firmware {}\n", stage, &**name);
-                return Ok(firmware);
-            }
-            Err(Error::Failed(_)) => {}
-            Err(Error::Stopped) => return Err(Error::Stopped),
-        }
-    }
-    Err(ENOENT.into())
+    let names = names.each_ref().map(|name| &**name);
+    let (name, firmware) = stop.request_firmware_any(&names, modem.as_ref(), None)?;
+    dev_info!(modem, "found stage {} firmware {}\n", stage, name);
+    Ok(firmware)
 }

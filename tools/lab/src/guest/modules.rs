@@ -4,11 +4,14 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 
+use super::firmware;
 use super::kmsg::Kmsg;
 use crate::protocol::Driver;
 
@@ -76,16 +79,21 @@ pub fn is_loaded(module: &str) -> bool {
 
 /// Runs the one in-kernel test: the module does it while it is loaded.
 pub fn kernel_test(index: usize, name: &str) -> Result<()> {
-    // Some tests wait for firmware that user space never delivers.
-    super::firmware::withhold()?;
+    // Some tests wait for firmware that user space never delivers, and end
+    // that wait themselves.
+    firmware::withhold()?;
+    firmware::wait_long()?;
     let log = Kmsg::from_now();
     let path = file(Driver::Ours, "kthread_test");
     let module = File::open(&path).with_context(|| format!("no module {}", path.display()))?;
-    let loaded = finit_module(
-        &module,
-        &CString::new(format!("case={index}"))?,
-        ModuleInitFlags::empty(),
-    );
+    let case = CString::new(format!("case={index}"))?;
+    let done = AtomicBool::new(false);
+    let loaded = thread::scope(|scope| {
+        scope.spawn(|| firmware::answer_tests(&done));
+        let loaded = finit_module(&module, &case, ModuleInitFlags::empty());
+        done.store(true, Ordering::Release);
+        loaded
+    });
     if loaded.is_ok() {
         rmmod("kthread_test").context("the test's module does not go")?;
     }

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Firmware that user space supplies, or does not.
+//!
+//! To be seen where `/proc/sys/kernel/firmware_config/force_sysfs_fallback` is 1.
+
+use crate::bench::{
+    claim,
+    Bench,
+    Passed,
+    Verdict, //
+};
+use kernel::{
+    device::Bound,
+    faux,
+    prelude::*,
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+use kthread::{
+    Builder,
+    Outcome,
+    Scope,
+    Stop,
+    Thread, //
+};
+
+/// Why there is nothing to be seen.
+const NOT_ASKED: Verdict = Ok(Passed::Skipped(
+    "the kernel does not ask user space for firmware",
+));
+
+fn device() -> Result<Arc<faux::Registration>> {
+    Ok(Arc::new(
+        faux::Registration::new(c"kthread_test", None)?,
+        GFP_KERNEL,
+    )?)
+}
+
+/// Two threads wait for one firmware file: the first for user space, the second for the first.
+pub(crate) fn firmware_wait_is_broken(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let device = device()?;
+    let request = || {
+        let device = device.clone();
+        Builder::new(fmt!("firmware")).spawn_ready(&scope, move |stop: &Stop| {
+            stop.ready();
+            let faux: &faux::Device<Bound> = (*device).as_ref();
+            let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
+            Ok(firmware.size())
+        })
+    };
+
+    for round in 0..4 {
+        let (one, two) = (request()?, request()?);
+        // Where user space is not asked, it takes no time to find that there is no such file.
+        let mut patience = if round == 0 { 200 } else { 20 };
+        while patience > 0 && !(one.is_finished() && two.is_finished()) {
+            fsleep(Delta::from_millis(10));
+            patience -= 1;
+        }
+        if one.is_finished() && two.is_finished() {
+            claim!(one.join() == Outcome::Failed(ENOENT));
+            claim!(two.join() == Outcome::Failed(ENOENT));
+            return NOT_ASKED;
+        }
+        let (first, second) = if round % 2 == 0 {
+            (one, two)
+        } else {
+            (two, one)
+        };
+        claim!(first.stop() == Outcome::Stopped);
+        // The stop of one is no failure of the other.
+        fsleep(Delta::from_millis(300));
+        claim!(!second.is_finished());
+        claim!(second.stop() == Outcome::Stopped);
+    }
+    Ok(Passed::Now)
+}
+
+/// A thread that asks for two files, of which the second has the given name.
+fn chain(
+    scope: &Scope,
+    second: &'static CStr,
+    limit: Option<Delta>,
+) -> Result<Thread<(bool, bool)>> {
+    let device = device()?;
+    Builder::new(fmt!("chain")).spawn_ready(scope, move |stop: &Stop| {
+        stop.ready();
+        let faux: &faux::Device<Bound> = (*device).as_ref();
+        let names = [c"kthread_test-first", second];
+        let found = stop.request_firmware_any(&names, faux.as_ref(), limit);
+        // What has broken the wait is forgotten, unless it was a stop.
+        let undisturbed = !current!().signal_pending();
+        let (name, firmware) = match found {
+            Err(kthread::Error::Failed(ETIMEDOUT)) => return Ok((false, undisturbed)),
+            found => found?,
+        };
+        let right = name == second && firmware.data() == second.to_bytes();
+        Ok((right, undisturbed))
+    })
+}
+
+/// User space refuses the first file and delivers the second: its own name is what is in it. The
+/// lab does that where it runs this case.
+pub(crate) fn second_firmware_is_taken(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    match chain(&scope, c"kthread_test-second", None)?.join() {
+        Outcome::Failed(ENOENT) => NOT_ASKED,
+        outcome => {
+            claim!(outcome == Outcome::Ended((true, true)));
+            Ok(Passed::Now)
+        }
+    }
+}
+
+/// Nobody answers, and the kernel would wait for a minute, or for as long as it has been told.
+pub(crate) fn firmware_has_a_limit(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for limit in [Delta::from_millis(200), Delta::ZERO, Delta::from_nanos(-1)] {
+        match chain(&scope, c"kthread_test-never", Some(limit))?.join() {
+            Outcome::Failed(ENOENT) => return NOT_ASKED,
+            outcome => claim!(outcome == Outcome::Ended((false, true))),
+        }
+    }
+    Ok(Passed::Now)
+}
+
+/// A stop ends the whole chain, with a limit that is far away and without.
+pub(crate) fn stop_breaks_a_chain_of_firmware(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for limit in [None, Some(Delta::from_secs(1_000_000))] {
+        for round in 0..4 {
+            let thread = chain(&scope, c"kthread_test-never", limit)?;
+            fsleep(Delta::from_millis(round * 20));
+            match thread.stop() {
+                Outcome::Failed(ENOENT) => return NOT_ASKED,
+                outcome => claim!(outcome == Outcome::Stopped),
+            }
+        }
+    }
+    Ok(Passed::Now)
+}
