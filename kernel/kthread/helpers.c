@@ -40,11 +40,43 @@ void threadline_allow_interrupt(void)
 	allow_kernel_signal(SIGKILL);
 }
 
+/* Takes all signals that can break a wait: the blocked ones are left. */
 void threadline_discard_signals(void);
 void threadline_discard_signals(void)
 {
-	flush_signals(current);
 	clear_notify_signal();
+	while (kernel_dequeue_signal())
+		;
+}
+
+/* Lets in a signal from anybody, blocked, so that it waits until it is taken. */
+void threadline_listen(int sig);
+void threadline_listen(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	allow_signal(sig);
+}
+
+/* Takes the blocked signals that are there: bit N - 1 stands for signal N. */
+u64 threadline_take_signals(void);
+u64 threadline_take_signals(void)
+{
+	sigset_t others = current->blocked;
+	kernel_siginfo_t info;
+	enum pid_type type;
+	u64 taken = 0;
+	int sig;
+
+	signotset(&others);
+	spin_lock_irq(&current->sighand->siglock);
+	while ((sig = dequeue_signal(&others, &info, &type)))
+		taken |= BIT_ULL(sig - 1);
+	spin_unlock_irq(&current->sighand->siglock);
+	return taken;
 }
 
 /* Sleeps until CLOCK_MONOTONIC shows @ns; false if woken before that. */
@@ -56,6 +88,19 @@ bool threadline_sleep_until(s64 ns)
 	set_current_state(TASK_INTERRUPTIBLE);
 	return !schedule_hrtimeout_range(&expires, current->timer_slack_ns,
 					 HRTIMER_MODE_ABS);
+}
+
+/* The same, but signals that are blocked otherwise wake the sleeper too. */
+void threadline_sleep_unblocked_until(s64 ns);
+void threadline_sleep_unblocked_until(s64 ns)
+{
+	sigset_t blocked = current->blocked;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	threadline_sleep_until(ns);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 /* @comm has room for TASK_COMM_LEN bytes. */

@@ -126,6 +126,7 @@ mod priority;
 mod published;
 mod scope;
 mod shield;
+mod signal;
 mod site;
 mod slot;
 mod stop;
@@ -163,6 +164,10 @@ pub use self::{
     scope::{
         ModuleScope,
         Scope, //
+    },
+    signal::{
+        Signal,
+        Signals, //
     },
     stop::Stop,
     thread::{

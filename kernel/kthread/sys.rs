@@ -9,7 +9,10 @@ use crate::lookout::{
 };
 use kernel::{
     bindings,
-    ffi::c_void,
+    ffi::{
+        c_int,
+        c_void, //
+    },
     time::Jiffies, //
 };
 
@@ -18,7 +21,10 @@ extern "C" {
     pub(crate) fn threadline_within_module(module: *const c_void, address: *const c_void) -> bool;
     pub(crate) fn threadline_allow_interrupt();
     pub(crate) fn threadline_discard_signals();
+    pub(crate) fn threadline_listen(signal: c_int);
+    pub(crate) fn threadline_take_signals() -> u64;
     pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
+    pub(crate) fn threadline_sleep_unblocked_until(ns: i64);
     pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
     pub(crate) fn threadline_worker_enter(worker: *mut *mut c_void);
     pub(crate) fn threadline_worker_leave(worker: *mut *mut c_void);

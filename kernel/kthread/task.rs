@@ -16,6 +16,7 @@ use crate::{
         World, //
     },
     priority::Priority,
+    signal::Signal,
     site::Site,
     stop::Stop,
     sys,
@@ -187,6 +188,14 @@ impl Kthread {
         // SAFETY: The reference keeps the task valid; a task that has ended is left alone by
         // `send_sig()`. The last argument says that the kernel sends it.
         unsafe { bindings::send_sig(bindings::SIGKILL as i32, task.as_ptr(), 1) };
+    }
+
+    /// Sends the task a signal, not as from the kernel.
+    pub(crate) fn send_signal(&self, signal: Signal) {
+        let Some(task) = self.as_raw() else { return };
+        // SAFETY: The `ARef` keeps the task valid; a task that has ended is left alone by
+        // `send_sig()`.
+        unsafe { bindings::send_sig(signal.number(), task, 0) };
     }
 
     /// How many threads have been interrupted so far.

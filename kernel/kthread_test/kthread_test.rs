@@ -20,6 +20,7 @@ mod reporting;
 mod safety;
 mod scheduling;
 mod shielding;
+mod signalling;
 mod starting;
 mod stopping;
 mod talking;
@@ -167,6 +168,12 @@ cases! {
     reporting::slow_stop_is_reported_with_its_line,
     reporting::slow_stop_elsewhere_is_reported,
     reporting::each_thread_is_reported_in_its_time,
+    signalling::signals_arrive_as_values,
+    signalling::signals_shorten_no_wait,
+    signalling::signals_move_no_tick,
+    signalling::signal_is_waited_for,
+    signalling::stop_while_signals_come,
+    signalling::shield_keeps_signals,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }
