@@ -26,6 +26,8 @@ use crate::vm::{Options, Vm};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// A cure that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(120);
+/// How many lines of the console a failure shows.
+const SHOWN: usize = 60;
 /// When set, what the compiler says now is what it shall say from now on.
 const BLESS: &str = "THREADLINE_BLESS";
 
@@ -205,12 +207,13 @@ fn watch(vm: &mut Vm, begin: u64, expected: &log::Expected) -> Result<String> {
             return Ok(said);
         }
         if over {
-            let lines = said.lines().map(str::to_owned);
+            let lines: Vec<_> = said.lines().map(str::to_owned).collect();
+            let newest = lines.len().saturating_sub(SHOWN);
             return Err(Failure::new(
                 "what went wrong is not what bug.log has",
-                "what the console said is above",
+                "the end of what the console said is above",
             )
-            .detail(lines)
+            .detail(lines[newest..].iter().cloned())
             .into());
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -15,7 +15,7 @@ pub fn plain(said: &str) -> String {
             .find_map(|arrow| text.strip_prefix(arrow))
         {
             elsewhere = !place.contains(SNIPPET);
-            plain += &format!("   {}{}\n", &text[..4], short(place));
+            plain += &format!("  {}{}\n", &text[..4], short(place));
         } else if is_in_margin(text) {
             if !elsewhere || text == "|" && margin.is_empty() {
                 plain += format!("{margin:>2} {text}").trim_end();
@@ -52,4 +52,47 @@ fn short(place: &str) -> &str {
         .iter()
         .find_map(|root| Some(file.find(root)? + root.len()));
     &file[start.unwrap_or(0)..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    const SAID: &str = "error[E0308]: mismatched types
+   --> gallery/x/misuse.rs:24:18
+    |
+24  |     Builder::new(name)
+    |                  ^^^^ expected `Arguments<'_>`, found `&str`
+    |
+note: associated function defined here
+   --> /somewhere/kernel/kthread/builder.rs:101:12
+    |
+101 |     pub fn new(name: fmt::Arguments<'a>) -> Self {
+    |            ^^^
+
+error: aborting due to 1 previous error
+";
+
+    #[test]
+    fn what_lies_elsewhere_may_move() {
+        assert_eq!(
+            plain(SAID),
+            "error[E0308]: mismatched types
+  --> misuse.rs:24:18
+   |
+24 |     Builder::new(name)
+   |                  ^^^^ expected `Arguments<'_>`, found `&str`
+   |
+note: associated function defined here
+  --> kthread/builder.rs
+   |
+
+error: aborting due to 1 previous error
+"
+        );
+        let moved = SAID
+            .replace("101", "99")
+            .replace("/somewhere", "/elsewhere");
+        assert_eq!(plain(&moved), plain(SAID));
+    }
 }

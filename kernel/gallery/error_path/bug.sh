@@ -1,0 +1,1 @@
+insmod error_path_bug.ko

@@ -1,0 +1,3 @@
+! insmod error_path_cure.ko
+! pidof irq_poll
+dmesg | grep 'the poller was up'

@@ -1,0 +1,1 @@
+insmod lost_wakeup_bug.ko

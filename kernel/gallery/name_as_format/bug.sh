@@ -1,0 +1,1 @@
+insmod name_as_format_bug.ko name='50%near'

@@ -1,0 +1,2 @@
+insmod never_stopped_bug.ko
+rmmod never_stopped_bug

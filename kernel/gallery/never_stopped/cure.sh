@@ -1,0 +1,3 @@
+insmod never_stopped_cure.ko
+rmmod never_stopped_cure
+! pidof poll_line

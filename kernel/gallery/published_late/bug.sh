@@ -1,0 +1,1 @@
+insmod published_late_bug.ko

@@ -1,0 +1,2 @@
+insmod stop_before_run_bug.ko
+rmmod stop_before_run_bug

@@ -1,0 +1,1 @@
+insmod stops_itself_bug.ko
