@@ -21,7 +21,7 @@ use crate::skb::Packet;
 /// # Invariants
 ///
 /// `first` and `last` are both null, and `len` is 0; or there are `len` packets,
-/// each made by [`Packet::into_raw`] and ours, from `first` to `last`, along their
+/// each made by `Packet::into_raw` and ours, from `first` to `last`, along their
 /// `next` fields. That of `last` has any value.
 pub struct Queue<T: Packet> {
     first: *mut sk_buff,

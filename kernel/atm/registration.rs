@@ -114,7 +114,7 @@ impl<T> Private<T> {
 ///
 /// `dev` is a device that `atm_dev_register` returned and that was not yet
 /// deregistered, with [`Operations::TABLE`] as its operations, and with a
-/// [`Private<T>`] published.
+/// `Private<T>` published.
 pub struct Registration<T: Operations> {
     dev: NonNull<bindings::atm_dev>,
     _data: PhantomData<Arc<T>>,

@@ -162,7 +162,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Starts the thread, and waits until its body has said that it is ready (see
-    /// [`Stop::ready`]).
+    /// [`AnyStop::ready`](crate::AnyStop::ready)).
     ///
     /// If the body ends without a value before that, its error is returned, and the thread is
     /// gone. Otherwise as [`Self::spawn`]. If the caller is killed while it waits, the thread is

@@ -121,7 +121,7 @@ impl<T: Send + 'static> Thread<T> {
         self.kthread().life().is_ended()
     }
 
-    /// Waits until the body has called [`Stop::ready`](crate::Stop::ready) or has returned a
+    /// Waits until the body has called [`ready`](crate::AnyStop::ready) or has returned a
     /// value.
     ///
     /// If it ended before that without a value, this is its error, which [`Self::join`] gives as

@@ -67,7 +67,7 @@ pub trait Handler: Send + Sync + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// - The `context` of each URB is its own [`Slot`], whose `stream` is this stream; neither moves.
+/// - The `context` of each URB is its own `Slot`, whose `stream` is this stream; neither moves.
 /// - A slot's `idle` is set if and only if its URB is not in flight and no [`Transfer`] has it.
 #[pin_data(PinnedDrop)]
 pub struct Stream<H: Handler> {

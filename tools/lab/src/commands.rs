@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::fail::Failure;
 use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
-use crate::setup::{Lab, analyzer, doctor, modules};
+use crate::setup::{Lab, analyzer, doc, doctor, modules};
 use crate::vm::{self, Accel};
 use crate::{bench, children, demonstration, tests};
 
@@ -59,6 +59,8 @@ enum Command {
     /// What is measured beside C: the thread library, and the modem drivers
     #[command(subcommand)]
     Bench(bench::What),
+    /// The documentation, left in target/doc: that of the crates, and the book
+    Doc,
     /// An interactive virtual machine with the modules and the emulated modems
     /// at hand
     Shell,
@@ -106,6 +108,14 @@ fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
             let folder = modules::build(lab, &kernel)?;
             analyzer::write(lab, &kernel)?;
             println!("{}", folder.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doc => {
+            let _lock = lab.lock()?;
+            let kernel = kernel::set_up(lab)?;
+            let folder = doc::make(lab, &kernel)?;
+            println!("{}", folder.join("book/index.html").display());
+            println!("{}", folder.join("kthread/index.html").display());
             Ok(ExitCode::SUCCESS)
         }
         Command::Shell => {

@@ -16,7 +16,7 @@ use crate::guest::scenarios;
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::setup::{Lab, modules};
+use crate::setup::{Lab, doc, modules};
 use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Options, Vm};
 use crate::{bench, commands};
@@ -188,7 +188,15 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
             Ok(())
         },
     );
-    vec![examples, fence, lints]
+    let documentation = ground.trial("source::documentation_builds".to_owned(), {
+        let (root, source, release) =
+            (lab.root.clone(), lab.source.clone(), kernel.release.clone());
+        move |_| {
+            doc::check_links(&source, &root.host(Kernel::TREE))?;
+            doc::crates(&root, &source, &release)
+        }
+    });
+    vec![examples, fence, lints, documentation]
 }
 
 /// The rooms of the kernel side that may be unsafe: the abstractions.

@@ -4,6 +4,7 @@
 //! for it, [`modules`] builds them, [`image`] makes what the guest boots from.
 
 pub mod analyzer;
+pub mod doc;
 pub mod doctor;
 pub mod gallery;
 pub mod image;
