@@ -41,7 +41,8 @@ use kernel::{
     sync::{
         Arc,
         Mutex, //
-    }, //
+    },
+    time::Jiffies, //
 };
 
 /// What runs a body, its closure of type `F`, and its result.
@@ -199,7 +200,7 @@ where
         self.host.is_current()
     }
 
-    fn look(&self) -> Option<i64> {
+    fn look(&self) -> Option<Jiffies> {
         if self.is_ended() {
             return None;
         }

@@ -182,6 +182,12 @@ bool threadline_wait_end(struct wait_queue_head *head,
 	return entry->flags & WQ_FLAG_WOKEN;
 }
 
+unsigned long threadline_jiffies(void);
+unsigned long threadline_jiffies(void)
+{
+	return jiffies;
+}
+
 void threadline_init_timer(struct timer_list *timer,
 			   void (*expired)(struct timer_list *));
 void threadline_init_timer(struct timer_list *timer,

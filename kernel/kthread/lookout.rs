@@ -10,10 +10,7 @@ use kernel::{
     bindings,
     container_of,
     prelude::*,
-    time::{
-        msecs_to_jiffies,
-        Delta, //
-    },
+    time::Jiffies,
     types::Opaque, //
 };
 
@@ -87,10 +84,9 @@ impl Lookout {
         unsafe { sys::threadline_queue_work(lookout.work.get()) };
     }
 
-    /// Sees to it that the function is called after the given time, or earlier. Never sleeps.
+    /// Sees to it that the function is called after so many ticks, or earlier. Never sleeps.
     #[inline(never)]
-    pub(crate) fn look_within(&self, time: Delta) {
-        let ticks = msecs_to_jiffies(time.as_millis_ceil().try_into().unwrap_or(u32::MAX));
+    pub(crate) fn look_within(&self, ticks: Jiffies) {
         // SAFETY: `timer` is initialised by the type invariants.
         unsafe { sys::threadline_timer_within(self.timer.get(), ticks) };
     }

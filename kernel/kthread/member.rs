@@ -7,13 +7,16 @@ use crate::{
     life::NotGone,
     net::Net, //
 };
-use kernel::sync::{
-    atomic::{
-        AtomicFlag,
-        Relaxed, //
+use kernel::{
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc,
+        LockedBy, //
     },
-    Arc,
-    LockedBy, //
+    time::Jiffies, //
 };
 
 /// A thread of any type.
@@ -30,9 +33,9 @@ pub(crate) trait Member: Send + Sync {
     /// Whether the caller is the thread.
     fn is_current(&self) -> bool;
 
-    /// Reports it in the log if it was asked to stop too long ago and has not ended; when the
-    /// [clock](crate::clock) shows that it is time to look again, if it is ever.
-    fn look(&self) -> Option<i64>;
+    /// Reports it in the log if it was asked to stop too long ago and has not ended; after how many
+    /// ticks it is time to look again, if it is ever.
+    fn look(&self) -> Option<Jiffies>;
 
     /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
     /// up.

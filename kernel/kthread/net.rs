@@ -8,7 +8,6 @@
 
 use crate::{
     branch::Branch,
-    clock,
     life::NotGone,
     lookout::Lookout,
     member::{
@@ -96,7 +95,7 @@ impl Net {
             .filter_map(|member| member.look())
             .min();
         if let Some(next) = next {
-            net.lookout.look_within(clock::until(next));
+            net.lookout.look_within(next);
         }
     }
 

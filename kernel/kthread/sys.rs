@@ -46,6 +46,7 @@ extern "C" {
         waiter: *mut bindings::wait_queue_entry,
     ) -> bool;
     pub(crate) fn threadline_rt_mutex_lock_until(mutex: *mut c_void, ns: i64) -> bool;
+    pub(crate) fn threadline_jiffies() -> Jiffies;
     pub(crate) fn threadline_init_timer(timer: *mut bindings::timer_list, expired: Expired);
     pub(crate) fn threadline_timer_within(timer: *mut bindings::timer_list, ticks: Jiffies);
     pub(crate) fn threadline_init_work(work: *mut bindings::work_struct, function: Look);

@@ -25,6 +25,10 @@ use crate::{
 use kernel::{
     bindings,
     error::from_err_ptr,
+    ffi::{
+        c_int,
+        c_void, //
+    },
     fmt,
     prelude::*,
     sync::{
@@ -32,7 +36,9 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
-            Full, //
+            AtomicFlag,
+            Full,
+            Relaxed, //
         },
         SetOnce, //
     },
@@ -41,7 +47,7 @@ use kernel::{
 };
 
 /// The function that a new task runs.
-pub(crate) type Entry = unsafe extern "C" fn(*mut kernel::ffi::c_void) -> kernel::ffi::c_int;
+pub(crate) type Entry = unsafe extern "C" fn(*mut c_void) -> c_int;
 
 /// The size of a task's name in the kernel, `TASK_COMM_LEN`.
 pub(crate) const COMM_LEN: usize = 16;
@@ -66,6 +72,7 @@ pub(crate) fn is_of_kernel() -> bool {
 pub(crate) struct Kthread {
     life: Life,
     task: SetOnce<ARef<Task>>,
+    listens: AtomicFlag,
     site: Site,
     watch: Watch,
     #[pin]
@@ -78,6 +85,7 @@ impl Kthread {
         pin_init!(Self {
             life: Life::new(),
             task: SetOnce::new(),
+            listens: AtomicFlag::new(false),
             site: Site::new(),
             watch: Watch::new(report_after),
             events <- Events::new(),
@@ -98,7 +106,7 @@ impl Kthread {
         name: fmt::Arguments<'_>,
         affinity: Affinity<'_>,
         entry: Entry,
-        data: *const kernel::ffi::c_void,
+        data: *const c_void,
     ) -> Result {
         affinity.check()?;
         // SAFETY: `%pA` takes a pointer to `fmt::Arguments`, which lives until the C function
@@ -109,7 +117,7 @@ impl Kthread {
                 data.cast_mut(),
                 affinity.node(),
                 c"%pA".as_char_ptr(),
-                core::ptr::from_ref(&name).cast::<kernel::ffi::c_void>(),
+                core::ptr::from_ref(&name).cast::<c_void>(),
             )
         })?;
         // SAFETY: A task that has not been woken yet can't end, so it is valid. `Task` is a
@@ -244,7 +252,9 @@ impl World for Kthread {
 
     #[inline(never)]
     fn interrupt(&self) {
-        if let Some(task) = self.task() {
+        let Some(task) = self.task() else { return };
+        // Where nobody listens yet it would be lost, at a price.
+        if self.listens.load(Relaxed) {
             Self::interrupt_task(task);
         }
     }
@@ -255,6 +265,9 @@ impl World for Kthread {
     fn listen(&self) {
         // SAFETY: Changes a signal action of the current task, under its lock.
         unsafe { sys::threadline_allow_interrupt() };
+        // Full, as is the flag that is set before an interrupt: either that sees this, or what
+        // comes next sees the flag.
+        self.listens.xchg(true, Full);
     }
 
     #[inline(never)]

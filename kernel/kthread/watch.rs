@@ -12,11 +12,12 @@
 //! See `lookout.rs` for who looks.
 
 use crate::{
-    clock,
     lookout::Lookout,
-    site::Site, //
+    site::Site,
+    sys, //
 };
 use kernel::{
+    bindings,
     fmt,
     prelude::*,
     sync::atomic::{
@@ -24,27 +25,38 @@ use kernel::{
         Full,
         Relaxed, //
     },
-    time::Delta, //
+    time::{
+        msecs_to_jiffies,
+        Delta,
+        Jiffies, //
+    }, //
 };
 
 /// After what time a stop is reported, unless [`Builder::report_after`](crate::Builder) says
 /// something else.
 const USUAL: Delta = Delta::from_secs(10);
 
-/// What is known about the stop of one thread. Times are those of [`clock`].
+/// Nobody waits for a report that comes later.
+const LONGEST: Delta = Delta::from_secs(1_000_000);
+
+/// What is known about the stop of one thread. Times are in the kernel's timer ticks, which are
+/// cheap to read.
 pub(crate) struct Watch {
-    period: i64,
+    /// Not 0.
+    period: Jiffies,
     /// When it was asked to stop; 0 if it was not.
-    since: Atomic<i64>,
+    since: Atomic<Jiffies>,
     reports: Atomic<u32>,
 }
 
 impl Watch {
     /// For a thread that is reported in each period after it was asked to stop.
     pub(crate) fn new(period: Option<Delta>) -> Self {
-        let shortest = Delta::from_millis(1);
+        let period = period.unwrap_or(USUAL).as_millis_ceil();
+        let period = period.clamp(0, LONGEST.as_millis());
         Self {
-            period: period.unwrap_or(USUAL).as_nanos().max(shortest.as_nanos()),
+            // A tick is a millisecond at least: this is 0 for 0 only.
+            period: msecs_to_jiffies(period as u32).max(1),
             since: Atomic::new(0),
             reports: Atomic::new(0),
         }
@@ -56,8 +68,8 @@ impl Watch {
             return;
         }
         // Full: a look that is on its way already sees it, else it is not too late for the timer.
-        if self.since.cmpxchg(0, clock::now(), Full).is_ok() {
-            lookout.look_within(Delta::from_nanos(self.period));
+        if self.since.cmpxchg(0, now().max(1), Full).is_ok() {
+            lookout.look_within(self.period);
         }
     }
 
@@ -66,26 +78,28 @@ impl Watch {
         self.reports.load(Relaxed)
     }
 
-    /// Reports the thread, which has not ended, if that is due; when it is due next.
+    /// Reports the thread, which has not ended, if that is due; after how many ticks it is due next.
     ///
     /// Only the lookout calls this, so never twice at once.
-    pub(crate) fn look(&self, name: impl fmt::Display, site: &Site) -> Option<i64> {
+    pub(crate) fn look(&self, name: impl fmt::Display, site: &Site) -> Option<Jiffies> {
         let since = self.since.load(Relaxed);
         if since == 0 {
             return None;
         }
-        let late = clock::now().saturating_sub(since);
+        let late = now().wrapping_sub(since);
         let periods = late / self.period;
-        if periods > self.reports.load(Relaxed).into() {
-            Self::report(name, Delta::from_nanos(late), site);
-            self.reports
-                .store(periods.try_into().unwrap_or(u32::MAX), Relaxed);
+        // After so many reports that the number overflows, there are no more.
+        let number = u32::try_from(periods).unwrap_or(u32::MAX);
+        if number > self.reports.load(Relaxed) {
+            Self::report(name, late, site);
+            self.reports.store(number, Relaxed);
         }
-        Some(since.saturating_add((periods + 1).saturating_mul(self.period)))
+        Some(self.period - late % self.period)
     }
 
-    fn report(name: impl fmt::Display, late: Delta, site: &Site) {
-        let late = late.as_millis();
+    fn report(name: impl fmt::Display, late: Jiffies, site: &Site) {
+        // SAFETY: It only computes.
+        let late = unsafe { bindings::jiffies64_to_msecs(late as u64) };
         match site.line() {
             Some(line) => pr_warn!(
                 "{name} was asked to stop {late} ms ago and has not ended: it waits in {}:{}\n",
@@ -97,4 +111,10 @@ impl Watch {
             ),
         }
     }
+}
+
+/// The number of the current tick.
+fn now() -> Jiffies {
+    // SAFETY: It only reads.
+    unsafe { sys::threadline_jiffies() }
 }
