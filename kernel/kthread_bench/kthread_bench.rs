@@ -13,8 +13,9 @@
 //! | `stop` | stops that thread | nanoseconds |
 //! | `tick PERIOD COUNT` | a real-time thread wakes up `COUNT` times, every `PERIOD` nanoseconds | see [`ticks`] |
 //!
-//! `kthread_bench_c` is the same in C, from the same description. The two differ in nothing but
-//! what is measured: what one can do better is not used where the other can't have it.
+//! `kthread_bench_c` is the same in C, from the same description. There each thread has a block of
+//! memory for what it shares with its owner, as it has one here; in the kinds of life that end in
+//! `_bare` it has none, as where a driver has room for it in its own data.
 
 mod life;
 mod session;

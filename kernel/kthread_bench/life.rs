@@ -36,7 +36,8 @@ pub(crate) enum Life {
 
 impl Life {
     pub(crate) fn parse(name: &str) -> Result<Self> {
-        Ok(match name {
+        // What C can leave out there is no part of a thread here.
+        Ok(match name.trim_end_matches("_bare") {
             "start" => Self::Start,
             "start_stop" => Self::StartStop,
             "start_run_stop" => Self::StartRunStop,

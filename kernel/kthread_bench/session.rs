@@ -7,7 +7,8 @@ use crate::{
     ticks,
     wait::{
         Gear,
-        Wait, //
+        Wait,
+        Waiting, //
     }, //
 };
 use core::str::SplitAsciiWhitespace;
@@ -37,18 +38,15 @@ use kernel::{
         Monotonic, //
     }, //
 };
-use kthread::{
-    Scope,
-    Thread, //
-};
+use kthread::Scope;
 
 /// The longest command that is read.
 const COMMAND_MAX: usize = 64;
 
 /// What lasts from one command to the next.
 struct State {
-    /// The thread that was started and not stopped.
-    waiting: Option<Thread<()>>,
+    /// What was started and not stopped.
+    waiting: Option<Waiting>,
     /// What the last command measured.
     measured: KVVec<u8>,
 }
@@ -73,15 +71,15 @@ impl Session {
             }
             "start" => {
                 let wait = Wait::parse(words.next().ok_or(EINVAL)?)?;
-                let thread = wait.start(&self.scope, &self.gear)?;
-                let pid = thread.pid();
-                state.waiting = Some(thread);
+                let waiting = wait.start(&self.scope, &self.gear)?;
+                let pid = waiting.pid();
+                state.waiting = Some(waiting);
                 one(i64::from(pid))
             }
             "stop" => {
-                let thread = state.waiting.take().ok_or(EINVAL)?;
+                let waiting = state.waiting.take().ok_or(EINVAL)?;
                 let begin = Instant::<Monotonic>::now();
-                let _ = thread.stop();
+                waiting.stop();
                 one(begin.elapsed().as_nanos())
             }
             "tick" => {

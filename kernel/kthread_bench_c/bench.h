@@ -13,22 +13,45 @@
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 struct wait;
 
-/* An open file. As a driver's private data would, it holds all that a thread needs. */
+/*
+ * What one thread and its owner share: its arguments and its start-up, as it is
+ * passed to kthread_create(). The closure and the events of a thread in Rust are
+ * the same thing.
+ */
+struct job {
+	struct session *session;
+	struct completion ready;
+	struct completion ended;
+	struct work_struct work;
+	pid_t worker;
+};
+
+/* An open file. */
 struct session {
 	struct mutex lock;
 	struct faux_device *device;
 
+	/*
+	 * A driver with one thread of a kind has the job in its private data: it
+	 * costs no allocation then. One with several allocates it for each.
+	 */
+	struct job own_job;
+	bool bare;
+
 	/* The thread that was started and not stopped, and the wait it is in. */
 	struct task_struct *waiting;
+	struct job *waiting_job;
 	const struct wait *wait;
 
-	/* What the threads share with those who start them. */
-	struct completion ready;
-	struct completion ended;
+	/* What the waits wait for. */
 	struct completion never;
+	struct wait_queue_head changed;
+	bool flag;
 
 	/* What the last command measured. */
 	s64 *values;
@@ -43,15 +66,20 @@ struct session {
 /* A kind of wait: the thread function, and whether it waits killably. */
 struct wait {
 	const char *name;
-	int (*body)(void *session);
+	int (*body)(void *job);
 	bool killable;
+	bool is_work;
 };
 
 const struct wait *find_wait(const char *name);
-int idle(void *session);
+int idle(void *job);
+void work_item(struct work_struct *work);
+
+struct job *new_job(struct session *s);
+void free_job(struct job *job);
 
 /* Starts a thread, and takes a reference on it. */
-struct task_struct *begin_thread(struct session *s, int (*body)(void *session));
+struct task_struct *begin_thread(struct job *job, int (*body)(void *job));
 
 int measure_life(struct session *s, const char *kind);
 int measure_ticks(struct session *s);

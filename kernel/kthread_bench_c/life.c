@@ -4,12 +4,33 @@
  */
 #include <linux/err.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include "bench.h"
 
-struct task_struct *begin_thread(struct session *s, int (*body)(void *session))
+struct job *new_job(struct session *s)
 {
-	struct task_struct *task = kthread_create(body, s, "bench");
+	struct job *job = &s->own_job;
+
+	if (!s->bare)
+		job = kmalloc(sizeof(*job), GFP_KERNEL);
+	if (job) {
+		job->session = s;
+		init_completion(&job->ready);
+		init_completion(&job->ended);
+	}
+	return job;
+}
+
+void free_job(struct job *job)
+{
+	if (job != &job->session->own_job)
+		kfree(job);
+}
+
+struct task_struct *begin_thread(struct job *job, int (*body)(void *job))
+{
+	struct task_struct *task = kthread_create(body, job, "bench");
 
 	if (!IS_ERR(task)) {
 		/* Before it runs: it may end at any time after that. */
@@ -24,74 +45,54 @@ static s64 since(ktime_t begin)
 	return ktime_to_ns(ktime_sub(ktime_get(), begin));
 }
 
-static s64 start(struct session *s)
+static int end_at_once(void *data)
 {
-	ktime_t begin = ktime_get();
-	struct task_struct *task = begin_thread(s, idle);
-	s64 took = since(begin);
+	struct job *job = data;
 
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	kthread_stop_put(task);
-	return took;
-}
-
-static s64 start_stop(struct session *s)
-{
-	ktime_t begin = ktime_get();
-	struct task_struct *task = begin_thread(s, idle);
-
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	kthread_stop_put(task);
-	return since(begin);
-}
-
-static s64 start_run_stop(struct session *s)
-{
-	ktime_t begin = ktime_get();
-	struct task_struct *task;
-
-	init_completion(&s->ready);
-	task = begin_thread(s, idle);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	wait_for_completion(&s->ready);
-	kthread_stop_put(task);
-	return since(begin);
-}
-
-static int end_at_once(void *session)
-{
-	struct session *s = session;
-
-	complete(&s->ended);
+	complete(&job->ended);
 	return 0;
 }
 
-static s64 start_end(struct session *s)
+/* How much of a life is measured. */
+enum part { START, START_STOP, START_RUN_STOP, START_END };
+
+static s64 live(struct session *s, enum part part)
 {
 	ktime_t begin = ktime_get();
+	struct job *job = new_job(s);
 	struct task_struct *task;
+	s64 took = 0;
 
-	init_completion(&s->ended);
-	task = begin_thread(s, end_at_once);
-	if (IS_ERR(task))
+	if (!job)
+		return -ENOMEM;
+	task = begin_thread(job, part == START_END ? end_at_once : idle);
+	if (IS_ERR(task)) {
+		free_job(job);
 		return PTR_ERR(task);
-	wait_for_completion(&s->ended);
-	/* Only this makes sure that it has left the module's code. */
+	}
+	if (part == START)
+		took = since(begin);
+	if (part == START_RUN_STOP)
+		wait_for_completion(&job->ready);
+	if (part == START_END)
+		wait_for_completion(&job->ended);
+	/* Also where it has ended: only this makes sure that it has left the module's code. */
 	kthread_stop_put(task);
-	return since(begin);
+	free_job(job);
+	return part == START ? took : since(begin);
 }
 
 static const struct life {
 	const char *name;
-	s64 (*once)(struct session *s);
+	enum part part;
+	bool bare;
 } lives[] = {
-	{ "start", start },
-	{ "start_stop", start_stop },
-	{ "start_run_stop", start_run_stop },
-	{ "start_end", start_end },
+	{ "start", START },
+	{ "start_stop", START_STOP },
+	{ "start_run_stop", START_RUN_STOP },
+	{ "start_end", START_END },
+	{ "start_stop_bare", START_STOP, .bare = true },
+	{ "start_run_stop_bare", START_RUN_STOP, .bare = true },
 };
 
 /* Measures s->count lives. */
@@ -106,8 +107,9 @@ int measure_life(struct session *s, const char *kind)
 	if (!life)
 		return -EINVAL;
 
+	s->bare = life->bare;
 	for (i = 0; i < s->count; i++) {
-		s->values[i] = life->once(s);
+		s->values[i] = live(s, life->part);
 		if (s->values[i] < 0)
 			return s->values[i];
 	}

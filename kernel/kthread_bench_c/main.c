@@ -25,19 +25,39 @@ static int make_room(struct session *s, size_t count)
 	return 0;
 }
 
+static int queue_work_item(struct session *s, const struct wait *wait, struct job *job)
+{
+	INIT_WORK(&job->work, work_item);
+	queue_work(system_dfl_wq, &job->work);
+	wait_for_completion(&job->ready);
+	s->waiting_job = job;
+	s->wait = wait;
+	s->values[0] = job->worker;
+	return 0;
+}
+
 static int start_waiting(struct session *s, const char *name)
 {
 	const struct wait *wait = find_wait(name);
 	struct task_struct *task;
+	struct job *job;
 
-	if (!wait || s->waiting)
+	if (!wait || s->waiting_job)
 		return -EINVAL;
-	init_completion(&s->ready);
-	task = begin_thread(s, wait->body);
-	if (IS_ERR(task))
+	s->bare = false;
+	job = new_job(s);
+	if (!job)
+		return -ENOMEM;
+	if (wait->is_work)
+		return queue_work_item(s, wait, job);
+	task = begin_thread(job, wait->body);
+	if (IS_ERR(task)) {
+		free_job(job);
 		return PTR_ERR(task);
-	wait_for_completion(&s->ready);
+	}
+	wait_for_completion(&job->ready);
 	s->waiting = task;
+	s->waiting_job = job;
 	s->wait = wait;
 	s->values[0] = task_pid_nr(task);
 	return 0;
@@ -45,32 +65,38 @@ static int start_waiting(struct session *s, const char *name)
 
 static void stop_waiting(struct session *s)
 {
+	if (s->wait->is_work) {
+		complete(&s->waiting_job->ended);
+		cancel_work_sync(&s->waiting_job->work);
+		return;
+	}
 	if (s->wait->killable)
 		send_sig(SIGKILL, s->waiting, 1);
 	kthread_stop_put(s->waiting);
-	s->waiting = NULL;
 }
 
 static int measure_stop(struct session *s)
 {
 	ktime_t begin;
 
-	if (!s->waiting)
+	if (!s->waiting_job)
 		return -EINVAL;
 	begin = ktime_get();
 	stop_waiting(s);
 	s->values[0] = ktime_to_ns(ktime_sub(ktime_get(), begin));
+	free_job(s->waiting_job);
+	s->waiting_job = NULL;
 	return 0;
 }
 
 static int perform(struct session *s, const char *command)
 {
-	char name[16];
+	char name[24];
 	size_t count;
 
-	if (sscanf(command, "life %15s %zu", name, &count) == 2)
+	if (sscanf(command, "life %23s %zu", name, &count) == 2)
 		return make_room(s, count) ?: measure_life(s, name);
-	if (sscanf(command, "start %15s", name) == 1)
+	if (sscanf(command, "start %23s", name) == 1)
 		return make_room(s, 1) ?: start_waiting(s, name);
 	if (sscanf(command, "tick %lld %zu", &s->period, &s->ticks) == 2)
 		return make_room(s, s->ticks + 1) ?: measure_ticks(s);
@@ -122,8 +148,8 @@ static int bench_open(struct inode *inode, struct file *file)
 		return -ENODEV;
 	}
 	mutex_init(&s->lock);
-	init_completion(&s->ready);
 	init_completion(&s->never);
+	init_waitqueue_head(&s->changed);
 	file->private_data = s;
 	return 0;
 }
@@ -132,8 +158,10 @@ static int bench_release(struct inode *inode, struct file *file)
 {
 	struct session *s = file->private_data;
 
-	if (s->waiting)
+	if (s->waiting_job) {
 		stop_waiting(s);
+		free_job(s->waiting_job);
+	}
 	faux_device_destroy(s->device);
 	kvfree(s->values);
 	kfree(s);

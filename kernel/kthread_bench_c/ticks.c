@@ -21,9 +21,10 @@ static bool sleep_until(ktime_t due)
 	return true;
 }
 
-static int tick(void *session)
+static int tick(void *data)
 {
-	struct session *s = session;
+	struct job *job = data;
+	struct session *s = job->session;
 	ktime_t start = ktime_get();
 	s64 number = 0;
 	size_t i;
@@ -40,7 +41,7 @@ static int tick(void *session)
 		s->values[i] = ktime_to_ns(ktime_sub(ktime_get(), due));
 	}
 	s->last_tick = number;
-	complete(&s->ended);
+	complete(&job->ended);
 	return 0;
 }
 
@@ -48,18 +49,24 @@ static int tick(void *session)
 int measure_ticks(struct session *s)
 {
 	struct task_struct *task;
+	struct job *job;
 
 	if (s->period <= 0)
 		return -EINVAL;
-	init_completion(&s->ended);
-	task = kthread_create(tick, s, "bench");
-	if (IS_ERR(task))
+	job = new_job(s);
+	if (!job)
+		return -ENOMEM;
+	task = kthread_create(tick, job, "bench");
+	if (IS_ERR(task)) {
+		free_job(job);
 		return PTR_ERR(task);
+	}
 	get_task_struct(task);
 	sched_set_fifo(task);
 	wake_up_process(task);
-	wait_for_completion(&s->ended);
+	wait_for_completion(&job->ended);
 	kthread_stop_put(task);
+	free_job(job);
 	s->values[s->ticks] = s->last_tick;
 	return 0;
 }

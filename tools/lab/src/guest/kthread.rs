@@ -35,11 +35,16 @@ pub const ROWS: &[Row] = &[
     Row::Life("start_stop"),
     Row::Life("start_run_stop"),
     Row::Life("start_end"),
+    Row::Life("start_stop_bare"),
+    Row::Life("start_run_stop_bare"),
     Row::StopIn("idle"),
     Row::StopIn("sleep"),
     Row::StopIn("completion"),
     Row::StopIn("timeout"),
     Row::StopIn("tick"),
+    Row::StopIn("condition"),
+    Row::StopIn("channel"),
+    Row::StopIn("work"),
     Row::StopIn("firmware"),
     Row::Allocations,
     Row::Ticks,
@@ -165,7 +170,8 @@ impl Bench {
         took.first().copied().context("a stop without a time")
     }
 
-    /// How many blocks of memory one life takes, in those who start and run the thread.
+    /// How many blocks of memory one life takes, in those who start and run the thread;
+    /// in C without a block for what a thread and its owner share.
     ///
     /// What differs between more and fewer lives: the command takes memory too.
     fn allocations(&mut self, lives: usize) -> Result<f64> {
@@ -176,7 +182,7 @@ impl Bench {
 
     fn count_allocations(&mut self, lives: usize) -> Result<usize> {
         let trace = Trace::of_allocations()?;
-        self.command(&format!("life start_run_stop {lives}"))?;
+        self.command(&format!("life start_run_stop_bare {lives}"))?;
         trace.count()
     }
 }
