@@ -168,7 +168,12 @@ impl AnyStop {
     unsafe fn lock_raw(&self, mutex: *mut bindings::rt_mutex, until: i64) -> Result<bool, Stopped> {
         self.wait_by(until, |until| {
             // SAFETY: By the safety requirements; callers may sleep.
-            unsafe { sys::threadline_rt_mutex_lock_until(mutex.cast(), until) }
+            let locked = unsafe { sys::threadline_rt_mutex_lock_until(mutex.cast(), until) };
+            if until != NEVER {
+                // The limit comes as a signal, perhaps too late to be of use.
+                self.broken();
+            }
+            locked
         })
     }
 }

@@ -30,14 +30,21 @@ use kernel::{
         },
         Arc, //
     },
-    time::Delta, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 use kthread::{
     new_rt_mutex,
     Builder,
+    Error,
     Outcome,
     Stop, //
 };
+
+const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+const MOMENT: Delta = Delta::from_millis(5);
 
 /// All CPUs that there may be, online or not.
 fn cpus() -> impl Iterator<Item = CpuId> {
@@ -236,5 +243,67 @@ pub(crate) fn rt_mutex_inherits_priority(bench: &Bench<'_>) -> Verdict {
         let lock = Arc::pin_init(new_rt_mutex!(()), GFP_KERNEL)?;
         claim!(!middle_keeps_high_out(bench, lock)?);
     }
+    Ok(Passed::Now)
+}
+
+pub(crate) fn stop_while_locking(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let lock = Arc::pin_init(new_rt_mutex!(0), GFP_KERNEL)?;
+    for _ in 0..50 {
+        let held = lock.lock();
+        let thread = Builder::new(fmt!("locker")).spawn_ready(&scope, {
+            let lock = lock.clone();
+            move |stop: &Stop| {
+                stop.ready();
+                *stop.lock(&lock)? += 1;
+                Ok(())
+            }
+        })?;
+        claim!(thread.stop() == Outcome::Stopped);
+        drop(held);
+    }
+    claim!(lock.try_lock().is_some_and(|number| *number == 0));
+    Ok(Passed::Now)
+}
+
+/// The first limit passes while the lock is held, the others don't.
+pub(crate) fn lock_gives_up_in_time(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let lock = Arc::pin_init(new_rt_mutex!(0), GFP_KERNEL)?;
+    let held = lock.lock();
+    let thread = Builder::new(fmt!("locker")).spawn(&scope, {
+        let lock = lock.clone();
+        move |stop: &Stop| {
+            let early = stop.lock_timeout(&lock, MOMENT)?.is_some();
+            // Nothing is left of the limit that would break the kernel's own waits.
+            let nothing_left = !current!().signal_pending();
+            stop.ready();
+            let late = stop.lock_timeout(&lock, FOR_EVER)?.map(|number| *number);
+            let free = stop.lock_timeout(&lock, Delta::ZERO)?.map(|number| *number);
+            Ok((early, late, free, nothing_left))
+        }
+    })?;
+    thread.wait_ready().map_err(Error::to_kernel)?;
+    // Time to begin to wait.
+    fsleep(MOMENT);
+    drop(held);
+    claim!(thread.join() == Outcome::Ended((false, Some(0), Some(0), true)));
+    Ok(Passed::Now)
+}
+
+/// Were the end of the shield not seen, this would never end.
+pub(crate) fn shield_ends_while_locking(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let lock = Arc::pin_init(new_rt_mutex!(()), GFP_KERNEL)?;
+    let held = lock.lock();
+    let thread = Builder::new(fmt!("shielded")).spawn_ready(&scope, {
+        let lock = lock.clone();
+        move |stop: &Stop| {
+            stop.ready();
+            Ok(stop.shield(Delta::from_millis(20), |stop| stop.lock(&lock).is_ok()))
+        }
+    })?;
+    claim!(thread.stop() == Outcome::Ended(false));
+    drop(held);
     Ok(Passed::Now)
 }
