@@ -209,6 +209,17 @@ impl AnyStop {
         }
     }
 
+    /// Calls `call`, a function that sleeps in waits which nothing can break, unless a stop has
+    /// been asked for before.
+    ///
+    /// A stop that comes meanwhile has to wait for it. If that takes long, the log names the line.
+    #[track_caller]
+    pub fn uninterruptible<R>(&self, call: impl FnOnce() -> R) -> Result<R, Stopped> {
+        self.check()?;
+        let _waiting = self.enter();
+        Ok(call())
+    }
+
     /// The wait that all others are made of: until what is awaited has happened, `true`, or the
     /// clock shows `until`, `false`.
     ///

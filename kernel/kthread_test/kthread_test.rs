@@ -96,6 +96,7 @@ cases! {
     stopping::stop_many_catches_latecomers,
     stopping::killable_wait_is_broken,
     stopping::spurious_wakeup_ends_no_wait,
+    stopping::waits_note_their_line,
     firmware::firmware_wait_is_broken,
     firmware::second_firmware_is_taken,
     firmware::firmware_has_a_limit,

@@ -10,10 +10,16 @@ use crate::bench::{
     Passed,
     Verdict, //
 };
+use core::panic::Location;
 use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
         Arc,
         SetOnce, //
     },
@@ -31,7 +37,8 @@ use kthread::{
     Outcome,
     Scope,
     Stop,
-    Thread, //
+    Thread,
+    Ticker, //
 };
 
 const FOR_EVER: Delta = Delta::from_secs(1_000_000);
@@ -120,11 +127,12 @@ pub(crate) fn stop_is_sticky(bench: &Bench<'_>) -> Verdict {
             broken += i32::from(stop.wait(&complete).is_err());
             broken += i32::from(stop.wait_timeout(&complete, FOR_EVER).is_err());
             broken += i32::from(stop.killable(|| Ok(())).is_err());
+            broken += i32::from(stop.uninterruptible(|| ()).is_err());
             broken += i32::from(stop.check().is_err() && stop.is_stopped());
         }
         Ok(broken)
     })?;
-    claim!(thread.stop() == Outcome::Ended(15));
+    claim!(thread.stop() == Outcome::Ended(18));
     Ok(Passed::Now)
 }
 
@@ -290,15 +298,12 @@ pub(crate) fn stop_many_catches_latecomers(bench: &Bench<'_>) -> Verdict {
 /// A killable wait of the kernel: a thread waits for the start-up of another, which never comes.
 pub(crate) fn killable_wait_is_broken(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
-    let mute = Arc::new(
-        Builder::new(fmt!("mute")).spawn(&scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))?,
-        GFP_KERNEL,
-    )?;
+    let mute = Arc::new(sleeper_that_says_nothing(&scope)?, GFP_KERNEL)?;
     for _ in 0..50 {
         let mute = mute.clone();
         let thread = Builder::new(fmt!("killable")).spawn_ready(&scope, move |stop: &Stop| {
             stop.ready();
-            stop.killable(|| mute.wait_ready().map_err(Error::to_kernel))
+            stop.killable(|| wait_for_start(&mute))
         })?;
         claim!(thread.stop() == Outcome::Stopped);
     }
@@ -333,4 +338,72 @@ pub(crate) fn spurious_wakeup_ends_no_wait(bench: &Bench<'_>) -> Verdict {
     }
     claim!(thread.join() == Outcome::Ended(true));
     Ok(Passed::Now)
+}
+
+/// Notes the line that it is in, which is that of the wait.
+macro_rules! noted {
+    ($line:ident, $wait:expr) => {{
+        $line.store(line!(), Release);
+        $wait
+    }};
+}
+
+/// While a body waits, its handle knows the line: that of the body, not of the library.
+pub(crate) fn waits_note_their_line(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (never, told) = (event()?, Count::new()?);
+    let mute = Arc::new(sleeper_that_says_nothing(&scope)?, GFP_KERNEL)?;
+    for which in 0..9 {
+        let line = Arc::new(Atomic::new(0u32), GFP_KERNEL)?;
+        let thread = Builder::new(fmt!("waiter")).spawn(&scope, {
+            let (never, told) = (never.clone(), told.clone());
+            let (mute, line) = (mute.clone(), line.clone());
+            move |stop: &Stop| {
+                let later = Instant::<Monotonic>::now() + FOR_EVER;
+                let mut ticker = Ticker::new(FOR_EVER)?;
+                match which {
+                    0 => noted!(line, stop.sleep(FOR_EVER)?),
+                    1 => noted!(line, stop.sleep_until(later)?),
+                    2 => noted!(line, stop.wait(&never)?),
+                    3 => drop(noted!(line, stop.wait_timeout(&never, FOR_EVER)?)),
+                    4 => drop(noted!(line, stop.wait_until(&never, later)?)),
+                    5 => drop(noted!(line, ticker.wait(stop)?)),
+                    6 => drop(noted!(line, stop.join(&mute)?)),
+                    7 => noted!(line, stop.killable(|| wait_for_start(&mute))?),
+                    _ => noted!(line, stop.uninterruptible(|| wait_until_told(&told))?),
+                }
+                Ok(())
+            }
+        })?;
+        let is_there = |place: &Location<'_>| {
+            place.file().ends_with("stopping.rs") && place.line() == line.load(Acquire)
+        };
+        // For ever, if that is not so.
+        while !thread.waits_in().is_some_and(is_there) {
+            fsleep(Delta::from_millis(1));
+        }
+        if which == 8 {
+            told.up();
+        }
+        claim!(matches!(
+            thread.stop(),
+            Outcome::Stopped | Outcome::Ended(())
+        ));
+        claim!(thread.waits_in().is_none());
+    }
+    Ok(Passed::Now)
+}
+
+fn sleeper_that_says_nothing(scope: &Scope) -> Result<Thread<()>> {
+    Builder::new(fmt!("mute")).spawn(scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))
+}
+
+fn wait_for_start(thread: &Thread<()>) -> Result {
+    thread.wait_ready().map_err(Error::to_kernel)
+}
+
+fn wait_until_told(told: &Count) {
+    while told.get() == 0 {
+        fsleep(Delta::from_millis(1));
+    }
 }

@@ -151,11 +151,13 @@ impl Device {
             Err(error) => return Err(error),
         }
         let _locked = self.lock(stop)?;
-        // SAFETY: The device is valid, and its configuration stays while the lock is held.
-        to_result(unsafe {
-            bindings::usb_set_interface(self.as_raw(), number.into(), alternate.into())
+        let chosen = stop.uninterruptible(|| {
+            // SAFETY: The device is valid, and its configuration stays while the lock is held.
+            to_result(unsafe {
+                bindings::usb_set_interface(self.as_raw(), number.into(), alternate.into())
+            })
         })?;
-        Ok(())
+        Ok(chosen?)
     }
 
     /// Resets the device at its port and configures it as it was before. Sleeps.
@@ -171,8 +173,10 @@ impl Device {
     #[track_caller]
     pub fn reset(&self, stop: &AnyStop) -> kthread::Result {
         let _locked = self.lock(stop)?;
-        // SAFETY: The device is valid, and we hold its lock.
-        to_result(unsafe { bindings::usb_reset_device(self.as_raw()) })?;
-        Ok(())
+        let reset = stop.uninterruptible(|| {
+            // SAFETY: The device is valid, and we hold its lock.
+            to_result(unsafe { bindings::usb_reset_device(self.as_raw()) })
+        })?;
+        Ok(reset?)
     }
 }
