@@ -344,7 +344,7 @@ pub(crate) fn spurious_wakeup_ends_no_wait(bench: &Bench<'_>) -> Verdict {
 macro_rules! noted {
     ($line:ident, $wait:expr) => {{
         $line.store(line!(), Release);
-        $wait
+        let _ = $wait;
     }};
 }
 
@@ -365,10 +365,10 @@ pub(crate) fn waits_note_their_line(bench: &Bench<'_>) -> Verdict {
                     0 => noted!(line, stop.sleep(FOR_EVER)?),
                     1 => noted!(line, stop.sleep_until(later)?),
                     2 => noted!(line, stop.wait(&never)?),
-                    3 => drop(noted!(line, stop.wait_timeout(&never, FOR_EVER)?)),
-                    4 => drop(noted!(line, stop.wait_until(&never, later)?)),
-                    5 => drop(noted!(line, ticker.wait(stop)?)),
-                    6 => drop(noted!(line, stop.join(&mute)?)),
+                    3 => noted!(line, stop.wait_timeout(&never, FOR_EVER)?),
+                    4 => noted!(line, stop.wait_until(&never, later)?),
+                    5 => noted!(line, ticker.wait(stop)?),
+                    6 => noted!(line, stop.join(&mute)?),
                     7 => noted!(line, stop.killable(|| wait_for_start(&mute))?),
                     _ => noted!(line, stop.uninterruptible(|| wait_until_told(&told))?),
                 }
