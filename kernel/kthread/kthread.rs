@@ -31,6 +31,19 @@
 //! ([`kernel::irq::ThreadedRegistration`]); a short reaction to time passing, in a timer
 //! ([`kernel::time::hrtimer`]). A thread is for work with a life of its own.
 //!
+//! # How threads talk
+//!
+//! | | from whom | to whom |
+//! | --- | --- | --- |
+//! | [`Completion`] | any context | "it has happened", to one or to all |
+//! | [`channel`] | any context | values in order, each to one thread |
+//! | [`Condition`] | whoever holds a lock | "look again" behind that lock |
+//! | [`Published`] | one thread | the newest value, to whoever looks |
+//!
+//! What waits for them does so through its [`AnyStop`], so a stop breaks it. Threads of different
+//! priority that share a lock share an [`RtMutex`], so that none in the middle keeps the urgent
+//! one waiting.
+//!
 //! # An example
 //!
 //! ```ignore
