@@ -11,6 +11,9 @@
 //! ticks 512 missed 0 lateness_us 61 signals 0 state running
 //! ```
 //!
+//! Signals from user space are news to the thread, no disturbance. It counts SIGHUP, SIGUSR1 and
+//! SIGUSR2, and ends by itself when it gets a SIGTERM. No other has any effect, SIGKILL included.
+//!
 //! What to look at:
 //!
 //! - [`Job::start`]: the thread is started and its start-up awaited, so that a module that can't
@@ -38,6 +41,7 @@ use kthread::{
     Outcome,
     Priority,
     Scope,
+    Signal,
     Stop,
     Thread,
     Ticker, //
@@ -64,46 +68,41 @@ param::parameters! {
 }
 
 /// What the thread does at the moment.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum State {
+    #[default]
     Starting,
     Running,
-    /// It was stopped, or it failed.
-    Over(kthread::Error),
+    /// It has ended by itself, was stopped, or failed.
+    Over(kthread::Result),
 }
 
 /// How the thread fares.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Status {
     /// Ticks that it was there for.
     ticks: u64,
     /// Ticks that went by while it was busy, or not let run.
     missed: u64,
-    /// How long after the last tick it woke up.
-    lateness: Delta,
+    /// How long after the last tick it woke up, in microseconds.
+    lateness_us: i64,
+    /// Signals that it got.
+    signals: u64,
     state: State,
-}
-
-impl Status {
-    const NEW: Self = Self {
-        ticks: 0,
-        missed: 0,
-        lateness: Delta::ZERO,
-        state: State::Starting,
-    };
 }
 
 /// The line that readers get.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lateness_us = self.lateness.as_nanos() / 1000;
         write!(f, "ticks {} missed {} ", self.ticks, self.missed)?;
-        write!(f, "lateness_us {lateness_us} signals 0 state ")?;
+        write!(f, "lateness_us {} ", self.lateness_us)?;
+        write!(f, "signals {} state ", self.signals)?;
         match self.state {
             State::Starting => f.write_str("starting"),
             State::Running => f.write_str("running"),
-            State::Over(kthread::Error::Stopped) => f.write_str("stopped"),
-            State::Over(kthread::Error::Failed(error)) => write!(f, "failed {}", error.to_errno()),
+            State::Over(Ok(())) => f.write_str("ended"),
+            State::Over(Err(kthread::Error::Stopped)) => f.write_str("stopped"),
+            State::Over(Err(kthread::Error::Failed(e))) => write!(f, "failed {}", e.to_errno()),
         }
     }
 }
@@ -111,16 +110,14 @@ impl fmt::Display for Status {
 /// The body of the thread. Readers get the last status, and then the end of the file, because the
 /// publisher is dropped here.
 fn run(stop: &Stop, period: Delta, mut publisher: Publisher<Status>) -> kthread::Result {
-    let mut status = Status::NEW;
+    let mut status = Status::default();
     let result = tick(stop, period, &mut status, &mut publisher);
-    if let Err(error) = result {
-        status.state = State::Over(error);
-    }
+    status.state = State::Over(result);
     publisher.publish(status);
     result
 }
 
-/// Its periodic job.
+/// Its periodic job, until it gets a SIGTERM.
 fn tick(
     stop: &Stop,
     period: Delta,
@@ -128,6 +125,7 @@ fn tick(
     publisher: &mut Publisher<Status>,
 ) -> kthread::Result {
     let mut ticker = Ticker::new(period)?;
+    stop.listen(&[Signal::HUP, Signal::USR1, Signal::USR2, Signal::TERM]);
     status.state = State::Running;
     publisher.publish(*status);
     stop.ready();
@@ -137,7 +135,13 @@ fn tick(
         // A real driver would look after its hardware here.
         status.ticks += 1;
         status.missed += tick.missed;
-        status.lateness = tick.lateness;
+        status.lateness_us = tick.lateness.as_nanos() / 1000;
+        for signal in stop.signals() {
+            status.signals += 1;
+            if signal == Signal::TERM {
+                return Ok(());
+            }
+        }
         publisher.publish(*status);
     }
 }
@@ -150,7 +154,7 @@ struct Job {
 
 impl Job {
     fn start(scope: &Scope) -> Result<Self> {
-        let (publisher, status) = Feed::new(Status::NEW)?;
+        let (publisher, status) = Feed::new(Status::default())?;
         let period = Delta::from_millis(parameters::period_ms.value().get());
         let name = parameters::name.value();
         let thread = Builder::new(fmt!("{name}"))

@@ -1,14 +1,13 @@
 //! `kexample` from outside: what its readers see, and its scenarios.
 
+mod readers;
+mod signals;
+
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::io::{BufRead, BufReader};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -28,12 +27,23 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("kexample::wrong_parameters_are_refused", |_| {
         wrong_parameters_are_refused()
     }),
-    ("kexample::each_reader_follows", |_| each_reader_follows()),
+    ("kexample::each_reader_follows", |_| {
+        readers::each_reader_follows()
+    }),
     ("kexample::reader_waits_for_news", |_| {
-        reader_waits_for_news()
+        readers::reader_waits_for_news()
     }),
     ("kexample::goes_when_the_last_file_is_closed", |_| {
-        goes_when_the_last_file_is_closed()
+        readers::goes_when_the_last_file_is_closed()
+    }),
+    ("kexample::each_signal_is_counted", |_| {
+        signals::each_signal_is_counted()
+    }),
+    ("kexample::flood_of_signals_moves_no_tick", |_| {
+        signals::flood_of_signals_moves_no_tick()
+    }),
+    ("kexample::open_files_keep_no_thread", |_| {
+        readers::open_files_keep_no_thread()
     }),
 ];
 
@@ -106,6 +116,11 @@ fn thread_named(name: &str) -> Result<sysfs::Thread> {
         .with_context(|| format!("there is no thread {name}"))
 }
 
+/// Sends a signal to a kernel thread, as `kill` does.
+fn send(thread: &sysfs::Thread, signal: Signal) -> Result<()> {
+    Ok(kill(Pid::from_raw(thread.pid.try_into()?), signal)?)
+}
+
 /// The fields of `/proc/PID/stat` that a scheduler is asked about: nice level,
 /// real-time priority and policy (0 is normal, 1 is SCHED_FIFO).
 fn scheduling(pid: u32) -> Result<[i32; 3]> {
@@ -128,37 +143,6 @@ fn ps(pid: u32, columns: &str) -> Result<Vec<String>> {
     Ok(words.split_whitespace().map(str::to_owned).collect())
 }
 
-/// A process that follows the device, and has got the first line of it.
-struct Cat(Child);
-
-impl Cat {
-    fn start() -> Result<Self> {
-        let mut cat = Command::new("/bin/cat")
-            .arg(DEVICE)
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start cat")?;
-        let mut line = String::new();
-        BufReader::new(cat.stdout.take().context("cat has no output")?).read_line(&mut line)?;
-        Status::parse(&line)?;
-        let cat = Self(cat);
-        wait_until("cat waits for the next line", || cat.sleeps())?;
-        Ok(cat)
-    }
-
-    fn sleeps(&self) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()));
-        stat.is_ok_and(|stat| stat.contains(") S "))
-    }
-
-    /// Kills it and waits until it is gone.
-    fn kill(mut self) -> Result<()> {
-        self.0.kill()?;
-        self.0.wait()?;
-        Ok(())
-    }
-}
-
 /// The ticks can be read, and nothing is left when the module goes.
 fn ticks_and_goes() -> Result<()> {
     modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
@@ -176,7 +160,7 @@ fn kill_9_has_no_effect() -> Result<()> {
     modules::insmod(Driver::Ours, "kexample", "period_ms=5")?;
     let thread = thread_named("kexample")?;
     for _ in 0..1000 {
-        kill(Pid::from_raw(thread.pid.try_into()?), Signal::SIGKILL)?;
+        send(&thread, Signal::SIGKILL)?;
     }
     await_ticks(20)?;
     ensure!(thread_named("kexample")? == thread, "it is another thread");
@@ -247,124 +231,4 @@ fn wrong_parameters_are_refused() -> Result<()> {
     }
     modules::insmod(Driver::Ours, "kexample", "period_ms=3600000")?;
     modules::rmmod("kexample")
-}
-
-/// Readers of every kind, all at once: each gets whole lines, and none that is
-/// older than the one before.
-fn each_reader_follows() -> Result<()> {
-    const LINES: usize = 100;
-    modules::insmod(Driver::Ours, "kexample", "period_ms=2")?;
-    let kinds: [fn() -> Result<Vec<String>>; 4] = [
-        || read_lines(LINES, 4096, false),
-        || read_lines(LINES, 4096, false),
-        || read_lines(LINES, 7, false),
-        || read_lines(LINES, 4096, true),
-    ];
-    thread::scope(|scope| {
-        let readers = kinds.map(|kind| scope.spawn(kind));
-        for (number, reader) in readers.into_iter().enumerate() {
-            let lines = reader.join().unwrap_or_else(|_| bail!("a reader panicked"));
-            follow(&lines?).with_context(|| format!("reader {number}"))?;
-        }
-        Ok::<_, anyhow::Error>(())
-    })?;
-    modules::rmmod("kexample")
-}
-
-/// Reads with a buffer of this size, after a `poll()` each time if the file is not to wait.
-fn read_lines(count: usize, size: usize, polls: bool) -> Result<Vec<String>> {
-    let flags = if polls { libc::O_NONBLOCK } else { 0 };
-    let mut file = File::options()
-        .read(true)
-        .custom_flags(flags)
-        .open(DEVICE)?;
-    let (mut text, mut buffer) = (String::new(), vec![0; size]);
-    while text.lines().count() <= count {
-        if polls {
-            let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-            poll(&mut polled, PollTimeout::NONE)?;
-        }
-        let length = file.read(&mut buffer)?;
-        ensure!(length > 0, "the file is at its end");
-        text.push_str(std::str::from_utf8(&buffer[..length])?);
-    }
-    Ok(text
-        .lines()
-        .take(count)
-        .map(|line| format!("{line}\n"))
-        .collect())
-}
-
-/// Whether these are lines, each newer than the one before.
-fn follow(lines: &[String]) -> Result<()> {
-    let mut last = None;
-    for line in lines {
-        let status = Status::parse(line)?;
-        ensure!(last < Some(status.ticks), "{line:?} after tick {last:?}");
-        last = Some(status.ticks);
-    }
-    Ok(())
-}
-
-/// Without news a read waits, is refused where it must not wait, and `poll()`
-/// says so.
-fn reader_waits_for_news() -> Result<()> {
-    modules::insmod(Driver::Ours, "kexample", FOR_EVER)?;
-    let mut file = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(DEVICE)?;
-    let readable = |file: &File| -> Result<bool> {
-        let mut polled = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-        poll(&mut polled, PollTimeout::ZERO)?;
-        Ok(polled[0].revents() == Some(PollFlags::POLLIN))
-    };
-    ensure!(readable(&file)?, "a new file is not readable");
-    let mut half = [0; 10];
-    file.read_exact(&mut half)?;
-    ensure!(readable(&file)?, "the rest of a line is not readable");
-    let mut rest = [0; 4096];
-    let length = file.read(&mut rest)?;
-    let line = [&half[..], &rest[..length]].concat();
-    Status::parse(std::str::from_utf8(&line)?)?;
-    ensure!(!readable(&file)?, "readable without news");
-    let refused = file.read(&mut rest).map_err(|error| error.kind());
-    ensure!(
-        refused == Err(ErrorKind::WouldBlock),
-        "a read without news returns {refused:?}"
-    );
-    ensure!(
-        File::options().write(true).open(DEVICE).is_err(),
-        "it can be opened for writing"
-    );
-    Cat::start()?.kill()?;
-    drop(file);
-    modules::rmmod("kexample")
-}
-
-/// Open files keep the module, also those of readers that wait; it can go as
-/// soon as the last is closed.
-fn goes_when_the_last_file_is_closed() -> Result<()> {
-    modules::insmod(Driver::Ours, "kexample", FOR_EVER)?;
-    let file = File::open(DEVICE)?;
-    let cats = [Cat::start()?, Cat::start()?];
-    let stays = || match modules::rmmod("kexample") {
-        Ok(()) => bail!("it went under open files"),
-        Err(_) => ensure_alive(),
-    };
-    stays()?;
-    for cat in cats {
-        cat.kill()?;
-        stays()?;
-    }
-    drop(file);
-    modules::rmmod("kexample")?;
-    ensure!(thread_named("kexample").is_err(), "its thread is left");
-    Ok(())
-}
-
-/// The refused removal has changed nothing.
-fn ensure_alive() -> Result<()> {
-    ensure!(newest()?.state == "running", "it says {:?}", newest()?);
-    thread_named("kexample").map(drop)
 }
