@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A completion that a stop-aware wait can wait for.
-//!
-//! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
 use crate::{
     clock::{
@@ -23,6 +21,8 @@ use kernel::{
 /// Unlike the kernel crate's type of the same name it counts single [`complete`](Self::complete)
 /// calls, can be used again, and is waited for through [`AnyStop`](crate::AnyStop), so that a stop
 /// breaks the wait.
+///
+/// C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 ///
 /// # Examples
 ///

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! A condition variable that a stop-aware wait can wait for.
-//!
-//! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use crate::{
     anystop::AnyStop,
@@ -38,6 +36,8 @@ use kernel::{
 /// lock after that, changes the data and notifies, finds it there. And what it finds is noted in
 /// the waiter's entry in that queue: the waiter sees it however often it was woken before, for
 /// whatever other reason.
+///
+/// C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 ///
 /// # Examples
 ///

@@ -7,8 +7,6 @@
 //! middle priority does. So the middle one keeps the high one waiting, for as long as it likes.
 //! Here the holder inherits the priority of the most urgent thread that waits for it, for as long
 //! as it holds the lock, also by way of further locks and their holders.
-//!
-//! C header: [`include/linux/rtmutex.h`](srctree/include/linux/rtmutex.h)
 
 use crate::{
     anystop::AnyStop,
@@ -41,6 +39,8 @@ use kernel::{
 /// sleeps too, but can't be broken; [`try_lock`](Lock::try_lock) doesn't sleep, but must not be
 /// called in an interrupt, since the holder has to be a thread. A thread that locks it twice waits
 /// for itself, for ever.
+///
+/// C header: [`include/linux/rtmutex.h`](srctree/include/linux/rtmutex.h)
 ///
 /// # Examples
 ///

@@ -5,8 +5,6 @@
 //! A kernel thread ignores all signals. One that asks for some *blocks* them: they wait in the
 //! kernel until the body takes them, break none of its waits, and end nothing. Those that it has
 //! not asked for stay ignored.
-//!
-//! C header: [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
 
 use crate::{
     clock::NEVER,
@@ -25,6 +23,8 @@ use kernel::{
 /// Of each kind there is one at most until the body takes it: that is all that the kernel keeps for
 /// a kernel thread, of real-time signals too. So these are all kinds that are in use among people;
 /// those that mean something to the kernel itself, such as SIGKILL and SIGSTOP, can't be asked for.
+///
+/// C header: [`include/linux/sched/signal.h`](srctree/include/linux/sched/signal.h)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signal(c_int);
 

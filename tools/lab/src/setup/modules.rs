@@ -26,7 +26,8 @@ make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2
 /// What clippy says comes only of what it compiles, so everything is compiled again.
 const LINT_ALL: &str = r#"
 find /src/lint -name '*.o' -delete
-make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/lint/kernel CLIPPY=1 modules 2>&1 |
+make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/lint/kernel CLIPPY=1 \
+    MODULES='$(all-modules) $(gallery)' modules 2>&1 |
     sed -n '/^\(warning\|error\)/,/^$/p'
 "#;
 

@@ -1,0 +1,2 @@
+insmod stop_under_lock_bug.ko
+rmmod stop_under_lock_bug
