@@ -176,6 +176,7 @@ cases! {
     signalling::signals_shorten_no_wait,
     signalling::signals_move_no_tick,
     signalling::signal_is_waited_for,
+    signalling::stop_before_signals,
     signalling::stop_while_signals_come,
     signalling::shield_keeps_signals,
     safety::no_thread_left,

@@ -184,6 +184,21 @@ pub(crate) fn signal_is_waited_for(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// Where both have come, the stop counts for more.
+pub(crate) fn stop_before_signals(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = event()?;
+    let thread = Builder::new(fmt!("listener")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.listen(&[Signal::USR1]);
+        stop.ready();
+        let stopped = stop.wait(&never).is_err();
+        Ok(stopped && stop.wait_signals().is_err() && !stop.signals().is_empty())
+    })?;
+    thread.send_signal(Signal::USR1);
+    claim!(thread.stop() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
 /// A stop breaks the wait for a signal, and a flood of signals holds up no stop.
 pub(crate) fn stop_while_signals_come(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
