@@ -6,9 +6,9 @@
 //! in a [`Slot`] under a lock.
 
 use crate::{
-    affinity::Affinity,
     anystop::AnyStop,
     branch::Branch,
+    builder::Builder,
     error::{
         Error,
         Result, //
@@ -127,14 +127,10 @@ where
     /// # Safety
     ///
     /// The block must live until the thread is gone.
-    pub(crate) unsafe fn create(
-        self: &Arc<Self>,
-        name: fmt::Arguments<'_>,
-        affinity: Affinity<'_>,
-    ) -> kernel::error::Result {
+    pub(crate) unsafe fn create(self: &Arc<Self>, builder: Builder<'_>) -> kernel::error::Result {
         let data = Arc::as_ptr(self).cast::<c_void>();
         // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
-        unsafe { self.host.create(name, affinity, Self::run, data) }
+        unsafe { builder.make(&self.host, Self::run, data) }
     }
 
     /// The thread function.

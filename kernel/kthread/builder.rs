@@ -16,12 +16,16 @@ use crate::{
     priority::Priority,
     scope::Scope,
     stop::Stop,
-    task::Kthread,
+    task::{
+        Entry,
+        Kthread, //
+    },
     thread::Thread, //
 };
 use kernel::{
     cpu::CpuId,
     cpumask::Cpumask,
+    ffi::c_void,
     fmt,
     time::Delta, //
 };
@@ -146,19 +150,36 @@ impl<'a> Builder<'a> {
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
-        unsafe { block.create(self.name, self.affinity)? };
-        if let Some(priority) = self.priority {
-            block.host().set_priority(priority);
-        }
-        // SAFETY: The task sleeps, and this is the one call.
-        let tied = unsafe { block.host().tie(self.affinity) };
-        if let Err(error) = tied.and_then(|()| net.add(block.clone())) {
+        let made = unsafe { block.create(self) };
+        if let Err(error) = made.and_then(|()| net.add(block.clone())) {
             block.ask();
             let _ = block.join();
             return Err(error);
         }
         block.host().wake();
         Ok(Thread::new(block))
+    }
+
+    /// Makes the task, as it is to be. It does not run yet.
+    ///
+    /// Where this fails the task may have been made all the same.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Kthread::create`].
+    pub(crate) unsafe fn make(
+        self,
+        kthread: &Kthread,
+        entry: Entry,
+        data: *const c_void,
+    ) -> kernel::error::Result {
+        // SAFETY: By the safety requirements.
+        unsafe { kthread.create(self.name, self.affinity, entry, data)? };
+        if let Some(priority) = self.priority {
+            kthread.set_priority(priority);
+        }
+        // SAFETY: The task sleeps, and this is the one call.
+        unsafe { kthread.tie(self.affinity) }
     }
 
     /// Starts the thread, and waits until its body has said that it is ready (see

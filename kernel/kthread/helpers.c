@@ -33,6 +33,17 @@ bool threadline_within_module(const struct module *mod, const void *addr)
 	return within_module_core((unsigned long)addr, mod);
 }
 
+/*
+ * Takes a reference to @mod if that keeps it: one whose init has not returned
+ * goes in spite of it, should that fail.
+ */
+bool threadline_pin_module(struct module *mod);
+bool threadline_pin_module(struct module *mod)
+{
+	return !mod || (READ_ONCE(mod->state) == MODULE_STATE_LIVE &&
+			try_module_get(mod));
+}
+
 /* SIGKILL is let in when the kernel sends it; user space's stays ignored. */
 void threadline_allow_interrupt(void);
 void threadline_allow_interrupt(void)

@@ -121,6 +121,7 @@ mod channel;
 mod clock;
 mod completion;
 mod condition;
+mod detached;
 mod error;
 mod events;
 mod firmware;
@@ -162,6 +163,8 @@ pub use self::{
     },
     completion::Completion,
     condition::Condition,
+    detached::Detached,
+
     error::{
         Error,
         Result,

@@ -19,6 +19,7 @@ use kernel::{
 extern "C" {
     pub(crate) fn threadline_nets_lock() -> *mut bindings::mutex;
     pub(crate) fn threadline_within_module(module: *const c_void, address: *const c_void) -> bool;
+    pub(crate) fn threadline_pin_module(module: *mut c_void) -> bool;
     pub(crate) fn threadline_allow_interrupt();
     pub(crate) fn threadline_discard_signals();
     pub(crate) fn threadline_listen(signal: c_int);

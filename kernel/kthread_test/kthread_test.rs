@@ -6,12 +6,15 @@
 //! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. `case=N` runs the case
 //! of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
 //!
+//! What can only be shown once the module is loaded is in `detaching.rs`.
+//!
 //! The verdict on `leaked_scope_is_joined_by_module` comes when the module is removed.
 //!
 //! No case depends on how fast the machine is. A case that waits for ever has found a bug: what
 //! should break that wait did not.
 
 mod bench;
+mod detaching;
 mod ending;
 mod firmware;
 mod limited;
@@ -31,7 +34,13 @@ use bench::{
     Bench,
     Case, //
 };
-use kernel::prelude::*;
+use kernel::{
+    miscdevice::{
+        MiscDeviceOptions,
+        MiscDeviceRegistration, //
+    },
+    prelude::*, //
+};
 use kthread::ModuleScope;
 
 module! {
@@ -179,6 +188,7 @@ cases! {
     signalling::stop_before_signals,
     signalling::stop_while_signals_come,
     signalling::shield_keeps_signals,
+    detaching::detached_thread_is_refused_while_loading,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
 }
@@ -186,6 +196,8 @@ cases! {
 /// The module: it has no life but its tests.
 #[pin_data]
 struct Tests {
+    #[pin]
+    _device: MiscDeviceRegistration<detaching::Late>,
     #[pin]
     threads: ModuleScope,
     // Dropped after the above.
@@ -202,6 +214,9 @@ impl kernel::InPlaceModule for Tests {
                 let bench = Bench { module, threads: &threads };
                 bench::run(CASES, module_parameters::case.value(), &bench)?
             },
+            _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
+                name: c"kthread_test",
+            }),
         })
     }
 }

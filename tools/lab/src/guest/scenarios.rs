@@ -49,6 +49,9 @@ const ALONE: &[(&str, Scenario)] = &[
     ("first_thread_counts_and_goes", |_| {
         first_thread_counts_and_goes()
     }),
+    ("detached_thread_keeps_its_module", |_| {
+        detached_thread_keeps_its_module()
+    }),
 ];
 
 /// All scenarios that have a name of their own.
@@ -386,5 +389,30 @@ fn first_thread_counts_and_goes() -> Result<()> {
             "it has counted {counted} times"
         );
     }
+    Ok(())
+}
+
+/// `kthread_test` starts a detached thread when its device is opened, and lets
+/// it end when that is opened again.
+fn detached_thread_keeps_its_module() -> Result<()> {
+    let thread_is_there = || {
+        let threads = sysfs::kernel_threads();
+        threads.iter().any(|thread| thread.name == "left-behind")
+    };
+    let open = || fs::File::open("/dev/kthread_test").context("a check of detached threads failed");
+
+    modules::insmod(Driver::Ours, "kthread_test", "case=0")?;
+    drop(open()?);
+    ensure!(thread_is_there(), "the thread is not there");
+    ensure!(
+        modules::rmmod("kthread_test").is_err(),
+        "the module went under its thread"
+    );
+    ensure!(thread_is_there(), "the thread did not outlive its owner");
+    drop(open()?);
+    plugged::wait_until("the thread has let its module go", || {
+        modules::rmmod("kthread_test").is_ok()
+    })?;
+    ensure!(!thread_is_there(), "the thread outlives its module");
     Ok(())
 }
