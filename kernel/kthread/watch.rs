@@ -16,6 +16,7 @@ use crate::{
     site::Site,
     sys, //
 };
+use core::num::NonZero;
 use kernel::{
     bindings,
     fmt,
@@ -42,8 +43,8 @@ const LONGEST: Delta = Delta::from_secs(1_000_000);
 /// What is known about the stop of one thread. Times are in the kernel's timer ticks, which are
 /// cheap to read.
 pub(crate) struct Watch {
-    /// Not 0.
-    period: Jiffies,
+    /// By its type not 0: what is divided by it can't panic.
+    period: NonZero<Jiffies>,
     /// When it was asked to stop; 0 if it was not.
     since: Atomic<Jiffies>,
     reports: Atomic<u32>,
@@ -56,7 +57,8 @@ impl Watch {
         let period = period.clamp(0, LONGEST.as_millis());
         Self {
             // A tick is a millisecond at least: this is 0 for 0 only.
-            period: msecs_to_jiffies(period as u32).max(1),
+            period: NonZero::new(msecs_to_jiffies(period as u32))
+                .unwrap_or(NonZero::<Jiffies>::MIN),
             since: Atomic::new(0),
             reports: Atomic::new(0),
         }
@@ -69,7 +71,7 @@ impl Watch {
         }
         // Full: a look that is on its way already sees it, else it is not too late for the timer.
         if self.since.cmpxchg(0, now().max(1), Full).is_ok() {
-            lookout.look_within(self.period);
+            lookout.look_within(self.period.get());
         }
     }
 
@@ -94,7 +96,7 @@ impl Watch {
             Self::report(name, late, site);
             self.reports.store(number, Relaxed);
         }
-        Some(self.period - late % self.period)
+        Some(self.period.get() - late % self.period)
     }
 
     fn report(name: impl fmt::Display, late: Jiffies, site: &Site) {
