@@ -263,7 +263,9 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
         )
     };
     let measures = ground.trial("lab::bench::kthread_measures".to_owned(), |ground| {
-        ground.with_vm(|vm| bench::kthread::measure(vm, bench::kthread::Arguments::FEW).map(drop))
+        ground.with_vm(|vm| {
+            bench::kthread::measure(vm, bench::kthread::Arguments::FEW, |_| {}).map(drop)
+        })
     });
     broken.into_iter().map(trial).chain([measures]).collect()
 }

@@ -73,7 +73,9 @@ struct Raw<'a> {
 /// Measures, prints the table, and keeps the samples.
 pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: Arguments) -> Result<ExitCode> {
     let mut vm = Vm::boot(image, options)?;
-    let rows = measure(&mut vm, arguments)?;
+    let rows = measure(&mut vm, arguments, |row| {
+        eprintln!("  {}", report::line(row).join("  "));
+    })?;
     vm.power_off();
     println!("{}", report::text(&rows));
     let file = lab.source.join("target/bench/kthread.json");
@@ -82,12 +84,16 @@ pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: Arguments) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures every row in `vm`.
-pub fn measure(vm: &mut Vm, arguments: Arguments) -> Result<Vec<Measured>> {
+/// Measures every row in `vm`, and shows each to `show`.
+pub fn measure(
+    vm: &mut Vm,
+    arguments: Arguments,
+    show: impl Fn(&Measured),
+) -> Result<Vec<Measured>> {
     ROWS.iter()
         .map(|row| {
             let measured = Measured::of(vm, *row, arguments)?;
-            eprintln!("  {}", report::line(&measured).join("  "));
+            show(&measured);
             Ok(measured)
         })
         .collect()
