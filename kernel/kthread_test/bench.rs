@@ -146,6 +146,12 @@ impl Drop for Witness {
     }
 }
 
+/// Leaks `value`, and says so: kmemleak finds it too.
+pub(crate) fn leak<T>(value: T) {
+    pr_info!("leaked on purpose: {}\n", core::any::type_name::<T>());
+    core::mem::forget(value);
+}
+
 /// Counts how often things happen, over threads.
 #[derive(Clone)]
 pub(crate) struct Count(Arc<Atomic<i32>>);

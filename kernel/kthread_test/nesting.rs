@@ -5,12 +5,12 @@
 use crate::bench::{
     claim,
     event,
+    leak,
     Bench,
     Count,
     Passed,
     Verdict, //
 };
-use core::mem;
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -91,11 +91,11 @@ pub(crate) fn inner_ends_alone(bench: &Bench<'_>) -> Verdict {
     let _own = counted(&outer, &others)?;
     let _next = counted(&sibling, &others)?;
 
-    mem::forget(counted(&inner, &ends)?);
+    leak(counted(&inner, &ends)?);
     inner.stop();
     claim!(ends.get() == 1);
     // A stop is no end: it can be used again.
-    mem::forget(counted(&inner, &ends)?);
+    leak(counted(&inner, &ends)?);
     drop(inner);
     claim!(ends.get() == 2);
     claim!(others.get() == 0);
@@ -108,8 +108,8 @@ pub(crate) fn outer_covers_leaked_inner(bench: &Bench<'_>) -> Verdict {
     let ends = Count::new()?;
     for _ in 0..3 {
         let inner = outer.nested()?;
-        mem::forget(counted(&inner, &ends)?);
-        mem::forget(inner);
+        leak(counted(&inner, &ends)?);
+        leak(inner);
     }
     drop(outer);
     claim!(ends.get() == 3);
@@ -144,8 +144,8 @@ pub(crate) fn outer_dropped_by_thread_of_inner(bench: &Bench<'_>) -> Verdict {
     let inner = outer.nested()?;
     let (go, done) = (event()?, event()?);
     let (ends, verdict) = (Count::new()?, Count::new()?);
-    mem::forget(counted(&outer, &ends)?);
-    mem::forget(counted(&inner, &ends)?);
+    leak(counted(&outer, &ends)?);
+    leak(counted(&inner, &ends)?);
 
     let thread = Builder::new(fmt!("owner")).spawn(&inner, {
         let (outer, go, done) = (outer.clone(), go.clone(), done.clone());
@@ -176,7 +176,7 @@ pub(crate) fn inner_dropped_by_thread_of_outer(bench: &Bench<'_>) -> Verdict {
     let outer = bench.scope()?;
     let inner = outer.nested()?;
     let ends = Count::new()?;
-    mem::forget(counted(&inner, &ends)?);
+    leak(counted(&inner, &ends)?);
 
     let thread = Builder::new(fmt!("owner")).spawn(&outer, {
         let ends = ends.clone();

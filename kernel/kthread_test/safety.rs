@@ -6,13 +6,13 @@ use crate::bench::{
     self,
     claim,
     event,
+    leak,
     Bench,
     Count,
     Passed,
     Reason,
     Verdict, //
 };
-use core::mem;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -60,7 +60,7 @@ pub(crate) fn leaked_handle_is_joined_by_scope(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     let ends = Count::new()?;
     for _ in 0..3 {
-        mem::forget(counted(&scope, &ends)?);
+        leak(counted(&scope, &ends)?);
     }
     drop(scope);
     claim!(ends.get() == 3);
@@ -152,7 +152,7 @@ pub(crate) fn own_scope_dropped_by_its_thread(bench: &Bench<'_>) -> Verdict {
     let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
     let (go, done) = (event()?, event()?);
     let ends = Count::new()?;
-    mem::forget(counted(&scope, &ends)?);
+    leak(counted(&scope, &ends)?);
 
     let verdict = Count::new()?;
     let thread = Builder::new(fmt!("owner")).spawn(&scope, {
@@ -311,8 +311,8 @@ pub(crate) fn leaked_scope_is_joined_by_module(bench: &Bench<'_>) -> Verdict {
             bench::LEAKED.fetch_add(-1, Full);
             Ok(())
         })?;
-        mem::forget(thread);
-        mem::forget(scope);
+        leak(thread);
+        leak(scope);
     }
     Ok(Passed::IfNoneOutlives)
 }
