@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/hrtimer.h>
 #include <linux/math64.h>
+#include <linux/sched/task.h>
 #include "bench.h"
 
 /* Sleeps until @due, whatever wakes the thread before that; false for a stop. */
