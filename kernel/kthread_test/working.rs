@@ -5,12 +5,12 @@
 use crate::bench::{
     claim,
     event,
+    leak,
     Bench,
     Count,
     Passed,
     Verdict, //
 };
-use core::mem;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -171,7 +171,7 @@ pub(crate) fn leaked_work_is_joined_by_scope(bench: &Bench<'_>) -> Verdict {
             Ok(())
         })?;
         claim!(work.wait_ready().is_ok());
-        mem::forget(work);
+        leak(work);
     }
     sleeper(&scope)?.leave();
     let thread = Builder::new(fmt!("beside")).spawn(&scope, |stop| Ok(stop.sleep(FOR_EVER)?))?;
