@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::fail::Failure;
 use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
-use crate::setup::{Lab, analyzer, doc, doctor, modules};
+use crate::setup::{Flavour, Lab, analyzer, debug_kernel, doc, doctor, modules};
 use crate::vm::{self, Accel};
 use crate::{bench, children, demonstration, tests};
 
@@ -46,10 +46,11 @@ enum Command {
     /// The demonstration: modems plugged, uploaded, pulled and removed, beside
     /// the stock C driver
     Run,
-    /// Every test: on the host, in the kernel, and the scenarios
+    /// Every test: on the host, in the kernel, and the scenarios; with
+    /// --debug-kernel also those on a kernel that tells of faults (debug::…)
     #[command(disable_help_flag = true)]
     Test {
-        /// Options of the test harness (see './lab test --help')
+        /// --debug-kernel, and options of the test harness (see './lab test --help')
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -146,6 +147,15 @@ pub fn ready(lab: &Lab) -> Result<(Kernel, Image)> {
     Ok((kernel, image))
 }
 
+/// The same for the debug kernel, which is made from the source of `stock`.
+pub fn ready_debug(lab: &Lab, stock: &Kernel) -> Result<(Kernel, Image)> {
+    let _lock = lab.lock()?;
+    let kernel = debug_kernel::set_up(lab, stock)?;
+    let folder = modules::build(lab, &kernel)?;
+    let image = image::make(lab, &kernel, &folder)?;
+    Ok((kernel, image))
+}
+
 fn clean(lab: &Lab, all: bool) -> Result<ExitCode> {
     let remove = |path: PathBuf| match fs::remove_dir_all(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
@@ -155,11 +165,15 @@ fn clean(lab: &Lab, all: bool) -> Result<ExitCode> {
     if all {
         remove(lab.cache.clone())?;
     } else {
-        for build in ["/src/build", "/src/image", "/src/host/target"] {
-            remove(lab.root.host(build))?;
-        }
-        for step in ["modules", "image-base", "image", "host-tests"] {
-            lab.steps.forget(step);
+        remove(lab.root.host("/src/host/target"))?;
+        lab.steps.forget("host-tests");
+        for flavour in [Flavour::Stock, Flavour::Debug] {
+            for build in ["build", "image"] {
+                remove(lab.root.host(&flavour.inside(build)))?;
+            }
+            for step in ["modules", "image-base", "image"] {
+                lab.steps.forget(&flavour.step(step));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,9 +2,14 @@
 
 /// The beginnings of the kernel's own reports, as they stand in the source of
 /// Linux 7.3 (`kernel/panic.c`, `lib/bug.c`, `mm/kasan`, `kernel/hung_task.c`, …).
-const REPORTS: [&str; 20] = [
+const REPORTS: [&str; 24] = [
     "WARNING: ",
     "BUG: ",
+    // What the slab allocator says of a cache, whose name follows.
+    "] BUG ",
+    "ODEBUG: ",
+    "held lock freed",
+    "non-static key",
     "kernel BUG at",
     "Oops",
     "general protection fault",
@@ -41,6 +46,13 @@ mod tests {
             "INFO: task khubd:1 blocked for more than 120 seconds.",
             "refcount_t: underflow; use-after-free.",
             "Oops: int3: 0000 [#1] SMP NOPTI",
+            "[    5.130214] BUG kmalloc-64 (Tainted: G           O       ): Poison overwritten",
+            "ODEBUG: free active (active state 0) object type: work_struct",
+            "INFO: trying to register non-static key.",
+            "BUG: KASAN: slab-use-after-free in commit+0x1c/0x40 [faults]",
+            "WARNING: possible circular locking dependency detected",
+            "WARNING: suspicious RCU usage",
+            "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:613",
         ] {
             assert!(is_report(line), "{line}");
         }

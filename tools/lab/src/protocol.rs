@@ -53,6 +53,32 @@ pub enum Job {
         /// Its name.
         name: String,
     },
+    /// That test again and again, with ever another allocation failing.
+    StarvedKernelTest {
+        /// Its place.
+        index: usize,
+        /// Its name.
+        name: String,
+    },
+    /// A modem is plugged in again and again, with ever another allocation failing.
+    StarvedModem,
+    /// The module `faults` commits the fault of this name.
+    Fault(String),
+    /// Tell what leaked so far.
+    Leaks,
+}
+
+impl Job {
+    /// A word for it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::KernelTest { name, .. }
+            | Self::StarvedKernelTest { name, .. }
+            | Self::Scenario(name)
+            | Self::Fault(name) => name,
+            _ => "lab",
+        }
+    }
 }
 
 /// A way in which a guest breaks.

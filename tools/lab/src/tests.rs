@@ -16,11 +16,12 @@ use crate::guest::scenarios;
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::setup::{Lab, doc, modules};
+use crate::setup::{Flavour, Lab, doc, modules};
 use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Options, Vm};
 use crate::{bench, commands};
 
+mod debug;
 mod junit;
 
 /// A scenario that says nothing for so long hangs.
@@ -50,15 +51,20 @@ struct Ground {
     image: Image,
     options: Options,
     vm: Mutex<Option<Vm>>,
-    records: Mutex<Vec<Record>>,
-    boots_lost: Mutex<usize>,
+    records: Arc<Mutex<Vec<Record>>>,
+    boots_lost: Arc<Mutex<usize>>,
 }
+
+/// Asks for the debug kernel's tests too.
+const WITH_DEBUG_KERNEL: &str = "--debug-kernel";
 
 /// Runs the tests that `arguments` (those of a Rust test program) select.
 pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
-    let mut arguments = Arguments::from_iter(
-        std::iter::once("./lab test").chain(arguments.iter().map(String::as_str)),
-    );
+    let (with_debug_kernel, arguments): (Vec<_>, Vec<_>) = arguments
+        .iter()
+        .map(String::as_str)
+        .partition(|argument| *argument == WITH_DEBUG_KERNEL);
+    let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments));
     // The tests share one machine, and their order is part of the account.
     arguments.test_threads = Some(1);
     let (kernel, image) = commands::ready(lab)?;
@@ -69,9 +75,10 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
             console_log: lab.cache.join("log/console.log"),
         },
         vm: Mutex::default(),
-        records: Mutex::default(),
-        boots_lost: Mutex::default(),
+        records: Arc::default(),
+        boots_lost: Arc::default(),
     });
+    let mut grounds = vec![Arc::clone(&ground)];
     let mut trials = host_tests(lab, &ground)?;
     trials.extend(source_tests(lab, &kernel, &ground));
     trials.extend(lab_tests(&ground));
@@ -83,6 +90,12 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     );
     let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &ground.options));
     trials.extend(gallery_tests(lab, &ground, &gallery)?);
+    if !with_debug_kernel.is_empty() {
+        let (kernel, image) = commands::ready_debug(lab, &kernel)?;
+        let debug = Arc::new(ground.beside(image, lab.cache.join("log/debug-console.log")));
+        trials.extend(debug::trials(lab, &kernel.release, &debug)?);
+        grounds.push(debug);
+    }
     let listing = arguments.list;
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -96,8 +109,10 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         );
         return Err(Failure::new(what, "'./lab test --list' names them all").into());
     }
-    if let Some(vm) = ground.vm.lock().unwrap().take() {
-        vm.power_off();
+    for ground in &grounds {
+        if let Some(vm) = ground.vm.lock().unwrap().take() {
+            vm.power_off();
+        }
     }
     let report = lab.source.join("target/test-results.xml");
     junit::write(&report, started, &ground.records.lock().unwrap())?;
@@ -120,6 +135,20 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
 }
 
 impl Ground {
+    /// Another machine whose tests are recorded with those of this one.
+    fn beside(&self, image: Image, console_log: PathBuf) -> Self {
+        Self {
+            image,
+            options: Options {
+                accel: self.options.accel,
+                console_log,
+            },
+            vm: Mutex::default(),
+            records: Arc::clone(&self.records),
+            boots_lost: Arc::clone(&self.boots_lost),
+        }
+    }
+
     /// A trial that keeps a record of itself.
     fn trial(
         self: &Arc<Self>,
@@ -294,18 +323,22 @@ fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {
 
 /// The in-kernel tests, as the test module itself lists them.
 fn kernel_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
-    let listed = lab.root.output(
-        r#"modinfo -F case "/src/image/base/lib/modules/$1/updates/kthread_test.ko""#,
-        &[&kernel.release],
-    )?;
-    let trial = |(index, name): (usize, &str)| {
-        let job = Job::KernelTest {
-            index,
-            name: name.to_owned(),
-        };
-        vm_trial(ground, format!("kthread::{name}"), job)
+    let names = kernel_test_names(lab, kernel.flavour, &kernel.release)?;
+    let trial = |(index, name): (usize, String)| {
+        let title = format!("kthread::{name}");
+        vm_trial(ground, title, Job::KernelTest { index, name })
     };
-    Ok(listed.lines().enumerate().map(trial).collect())
+    Ok(names.into_iter().enumerate().map(trial).collect())
+}
+
+/// Their names, in the order of their numbers.
+fn kernel_test_names(lab: &Lab, flavour: Flavour, release: &str) -> Result<Vec<String>> {
+    let image = flavour.inside("image");
+    let listed = lab.root.output(
+        r#"modinfo -F case "$1/base/lib/modules/$2/updates/kthread_test.ko""#,
+        &[&image, release],
+    )?;
+    Ok(listed.lines().map(str::to_owned).collect())
 }
 
 /// The tests of the host's crates. Their programs are static: built in the

@@ -19,10 +19,13 @@ use crate::children::{self, Guarded};
 use crate::fail::Failure;
 use crate::kernel_log::is_report;
 use crate::protocol::{FromGuest, Job, Purpose, ToGuest};
+use crate::setup::Flavour;
 use crate::setup::image::Image;
 
 /// A boot that takes longer than this hangs; a busy machine needs a tenth.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
+/// The same for the debug kernel.
+const DEBUG_BOOT_LIMIT: Duration = Duration::from_secs(300);
 /// KVM that works boots in 3 s; KVM that does not may hang for ever.
 const KVM_LIMIT: Duration = Duration::from_secs(30);
 /// How many console lines a failure shows.
@@ -50,6 +53,21 @@ pub struct Options {
     pub accel: Accel,
     /// Where the console is logged.
     pub console_log: PathBuf,
+}
+
+/// The guest's memory, in MiB: what the debug kernel's checkers note takes room.
+fn memory(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Stock => "1024",
+        Flavour::Debug => "2048",
+    }
+}
+
+fn boot_limit(flavour: Flavour) -> Duration {
+    match flavour {
+        Flavour::Stock => BOOT_LIMIT,
+        Flavour::Debug => DEBUG_BOOT_LIMIT,
+    }
 }
 
 /// A machine that runs.
@@ -95,7 +113,7 @@ impl Vm {
         };
         let mut lost = 0;
         loop {
-            match Self::try_boot(image, options, accel, BOOT_LIMIT) {
+            match Self::try_boot(image, options, accel, boot_limit(image.flavour)) {
                 Ok(vm) => {
                     return Ok(Vm {
                         boots_lost: lost,
@@ -298,7 +316,7 @@ fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
         "-smp",
         processors,
         "-m",
-        "1024",
+        memory(image.flavour),
         "-display",
         "none",
         "-no-reboot",
@@ -325,9 +343,10 @@ fn start_qemu(image: &Image, accel: Accel, socket: &Path) -> Result<Guarded> {
         .arg(format!("socket,id=lab,path={}", socket.display()));
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
+    // The stock kernel knows no page_poison, and doesn't mind.
     command.args([
         "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1",
     ]);
     command
         .stdin(Stdio::null())

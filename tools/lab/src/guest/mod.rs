@@ -3,6 +3,7 @@
 
 pub mod atmpvc;
 pub mod by_hand;
+pub mod checkers;
 pub mod demonstration;
 pub mod firmware;
 pub mod gallery;
@@ -87,6 +88,7 @@ fn serve() -> Result<()> {
 /// Does `job`; what the kernel logs meanwhile belongs to its result.
 fn perform(job: &Job, host: &Host) -> FromGuest {
     let kernel = Kmsg::from_now();
+    let begun = checkers::begin(job.name());
     let result = match job {
         Job::Demonstration => demonstration::run(host),
         Job::Scenario(name) => scenarios::run(name, host),
@@ -103,9 +105,15 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         } => kthread::measure(row, *samples, *operations, host),
         Job::Script { lines, purpose } => gallery::run(lines, *purpose),
         Job::KernelTest { index, name } => modules::kernel_test(*index, name),
+        Job::StarvedKernelTest { index, name } => checkers::starve_kernel_test(*index, name, host),
+        Job::StarvedModem => checkers::starve_modem(host),
+        Job::Fault(fault) => checkers::commit(fault),
+        Job::Leaks => checkers::leaks(),
     };
+    let kernel_log = kernel.lines();
+    let result = begun.and(result).and(checkers::end(&kernel_log));
     FromGuest::Done {
         error: result.err().map(|error| format!("{error:#}")),
-        kernel_log: kernel.lines(),
+        kernel_log,
     }
 }

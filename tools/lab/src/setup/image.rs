@@ -1,5 +1,5 @@
-//! What the guest boots from: the stock kernel's image, and a memory file
-//! system with the stock modules, ours, a shell, `ps`, and the lab itself as
+//! What the guest boots from: the kernel's image, and a memory file
+//! system with the kernel's own modules, ours, a shell, `ps`, and the lab itself as
 //! the first program.
 
 use std::fs;
@@ -7,27 +7,33 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::Lab;
 use super::kernel::Kernel;
+use super::{Flavour, Lab};
 use crate::steps::{Key, files_below};
 
-/// The stock modules that the guest has, with all that they need.
-const STOCK: &str = "usb-common usbcore usbip-core vhci-hcd usbmon atm usbatm speedtch cxacru ueagle-atm xusbatm \
-                     slhc ppp_generic pppox pppoatm br2684";
+/// The kernel's own modules that the guest has.
+const OWN: &str =
+    "usb-common usbcore usbip-core vhci-hcd usbmon atm slhc ppp_generic pppox pppoatm br2684";
+
+/// The C drivers, which ours are compared with on the stock kernel.
+const C_DRIVERS: &str = "usbatm speedtch cxacru ueagle-atm xusbatm";
 
 /// A kernel and its memory file system.
 #[derive(Clone)]
 pub struct Image {
+    /// Which kernel it is.
+    pub flavour: Flavour,
     /// The kernel's image.
     pub vmlinuz: PathBuf,
     /// The compressed archive that becomes the guest's root.
     pub initrd: PathBuf,
 }
 
-/// The part that changes only with the kernel. $1: the release; then the modules.
+/// The part that changes only with the kernel. $1: its release, $2: its home,
+/// $3: where the image is made; then the modules.
 const BASE: &str = r#"
-release=$1; shift
-rm -rf /src/image && mkdir -p /src/image/base && cd /src/image/base
+release=$1 kernel=$2 image=$3; shift 3
+rm -rf "$image" && mkdir -p "$image/base" && cd "$image/base"
 mkdir -p bin dev proc sys tmp run root etc lib/firmware lib64 "lib/modules/$release/kernel"
 ln -s bin sbin
 cp /usr/bin/busybox bin/
@@ -39,26 +45,26 @@ for library in $(ldd /usr/bin/ps | grep -o '/lib[^ ]*'); do
     mkdir -p ".$(dirname "$library")" && cp -L "$library" ".$library"
 done
 for module; do
-    found=$(cd /src/kernel/stock && find kernel -name "$module.ko*" | head -n 1)
-    if [ -z "$found" ]; then echo "the stock kernel has no module $module"; exit 1; fi
+    found=$(cd "$kernel/stock" && find kernel -name "$module.ko*" | head -n 1)
+    if [ -z "$found" ]; then echo "the kernel has no module $module"; exit 1; fi
     plain="lib/modules/$release/${found%.xz}"
     mkdir -p "$(dirname "$plain")"
     case $found in
-    *.xz) xz -dc "/src/kernel/stock/$found" >"$plain" ;;
-    *) cp "/src/kernel/stock/$found" "$plain" ;;
+    *.xz) xz -dc "$kernel/stock/$found" >"$plain" ;;
+    *) cp "$kernel/stock/$found" "$plain" ;;
     esac
 done
-cp /src/kernel/stock/modules.builtin /src/kernel/stock/modules.order "lib/modules/$release/"
+cp "$kernel/stock/modules.builtin" "$kernel/stock/modules.order" "lib/modules/$release/"
 find . | LC_ALL=C sort | cpio -o -H newc --quiet | zstd -q -3 >../base.cpio.zst
 "#;
 
-/// The part that changes with our work. $1: the release.
+/// The part that changes with our work. $1: the release, $2: where the image is made.
 const EXTRA: &str = r#"
 release=$1
-cd /src/image && rm -rf extra && mkdir -p extra/bin "base/lib/modules/$release/updates"
+cd "$2" && rm -rf extra && mkdir -p extra/bin "base/lib/modules/$release/updates"
 rm -f "base/lib/modules/$release/updates/"*
 cp new/*.ko "base/lib/modules/$release/updates/"
-depmod -b /src/image/base "$release"
+depmod -b "$2/base" "$release"
 mkdir -p "extra/lib/modules/$release"
 cp -a "base/lib/modules/$release/updates" "base/lib/modules/$release"/modules.* "extra/lib/modules/$release/"
 strip -o extra/bin/lab new/lab
@@ -73,15 +79,22 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
     let key = Key::default()
         .text(&kernel.key)
         .text(BASE)
-        .text(STOCK)
+        .text(OWN)
+        .text(C_DRIVERS)
         .finish();
+    let flavour = kernel.flavour;
+    let folder = flavour.inside("image");
     lab.steps.step(
-        "image-base",
-        "Guest: shell, ps and stock modules",
+        &flavour.step("image-base"),
+        &flavour.title("Guest: shell, ps and stock modules"),
         &key,
         |step| {
-            let mut args = vec![kernel.release.as_str()];
-            args.extend(STOCK.split_whitespace());
+            let home = kernel.inside();
+            let mut args = vec![kernel.release.as_str(), &home, &folder];
+            args.extend(OWN.split_whitespace());
+            if flavour == Flavour::Stock {
+                args.extend(C_DRIVERS.split_whitespace());
+            }
             lab.root.run(step, BASE, &args)
         },
     )?;
@@ -92,19 +105,24 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
         .files(modules)?
         .files(&program)?
         .finish();
-    lab.steps
-        .step("image", "Guest: our modules and the lab", &key, |step| {
-            let new = lab.root.host("/src/image/new");
+    lab.steps.step(
+        &flavour.step("image"),
+        &flavour.title("Guest: our modules and the lab"),
+        &key,
+        |step| {
+            let new = lab.root.host(&folder).join("new");
             let _ = fs::remove_dir_all(&new);
             fs::create_dir_all(&new)?;
             fs::copy(&program, new.join("lab"))?;
             for module in files_below(modules)? {
                 fs::copy(&module, new.join(module.file_name().unwrap_or_default()))?;
             }
-            lab.root.run(step, EXTRA, &[&kernel.release])
-        })?;
+            lab.root.run(step, EXTRA, &[&kernel.release, &folder])
+        },
+    )?;
     Ok(Image {
+        flavour,
         vmlinuz: kernel.vmlinuz(),
-        initrd: lab.root.host("/src/image/initrd"),
+        initrd: lab.root.host(&folder).join("initrd"),
     })
 }

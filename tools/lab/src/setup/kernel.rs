@@ -13,28 +13,42 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Lab, SERIES, SUITE};
+use super::{Flavour, Lab, SERIES, SUITE};
 use crate::fail::Failure;
 use crate::steps::{Key, Step};
 
-/// Where the kernel is, in the toolchain root.
+/// Where the stock kernel is, in the toolchain root.
 const HOME: &str = "/src/kernel";
 
-/// A kernel that Rust modules can be built for.
+/// A kernel that Rust modules can be built for: in its home, `linux/` is the
+/// prepared source tree, `stock/` its own modules with `vmlinuz`, and the files
+/// `release` and `cc` hold its release and its compiler.
 #[derive(Clone)]
 pub struct Kernel {
     /// Its release, as `uname -r` prints it.
     pub release: String,
     /// The key of all that was built for it.
     pub key: String,
+    /// Which one it is.
+    pub flavour: Flavour,
     home: PathBuf,
 }
 
 impl Kernel {
-    /// The prepared source tree, as a path in the toolchain root.
+    /// The stock kernel's source tree, as a path in the toolchain root.
     pub const TREE: &'static str = "/src/kernel/linux";
 
-    /// The folder of stock modules, which also holds the kernel's image.
+    /// The kernel's home, as a path in the toolchain root.
+    pub fn inside(&self) -> String {
+        self.flavour.inside("kernel")
+    }
+
+    /// The prepared source tree, as a path in the toolchain root.
+    pub fn tree(&self) -> String {
+        self.flavour.inside("kernel/linux")
+    }
+
+    /// The folder of the kernel's own modules, which also holds its image.
     pub fn stock(&self) -> PathBuf {
         self.home.join("stock")
     }
@@ -44,13 +58,15 @@ impl Kernel {
         self.stock().join("vmlinuz")
     }
 
-    fn load(lab: &Lab, key: String) -> Result<Self> {
-        let home = lab.root.host(HOME);
+    /// The kernel of this flavour that was made for `key`.
+    pub fn load(lab: &Lab, flavour: Flavour, key: String) -> Result<Self> {
+        let home = lab.root.host(&flavour.inside("kernel"));
         let release = fs::read_to_string(home.join("release"))
             .context("the prepared kernel has no release file")?;
         Ok(Self {
             release: release.trim().to_owned(),
             key,
+            flavour,
             home,
         })
     }
@@ -60,7 +76,7 @@ impl Kernel {
         let key = key(lab).ok()?;
         lab.steps
             .is_done("symbols", &key)
-            .then(|| Self::load(lab, key).ok())?
+            .then(|| Self::load(lab, Flavour::Stock, key).ok())?
     }
 }
 
@@ -121,7 +137,7 @@ pub fn set_up(lab: &Lab) -> Result<Kernel> {
         &key,
         |step| prove(lab, step),
     )?;
-    Kernel::load(lab, key)
+    Kernel::load(lab, Flavour::Stock, key)
 }
 
 /// $1: the suite. Adds its backports where the root's own packages come from.

@@ -1,9 +1,11 @@
 //! The set-up: from the toolchain root to a guest that boots with our modules.
 //!
 //! [`kernel`] brings the stock kernel and what is needed to build Rust modules
-//! for it, [`modules`] builds them, [`image`] makes what the guest boots from.
+//! for it, [`debug_kernel`] one that tells of faults; [`modules`] builds the
+//! modules for either, [`image`] makes what the guest boots from.
 
 pub mod analyzer;
+pub mod debug_kernel;
 pub mod doc;
 pub mod doctor;
 pub mod gallery;
@@ -25,6 +27,41 @@ use crate::steps::Steps;
 pub const SUITE: &str = "trixie";
 /// The series of the stock kernel that the modules are built for.
 pub const SERIES: &str = "7.3";
+
+/// The kernels that the guest can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Debian's, as it comes.
+    Stock,
+    /// One from the same source that tells of faults.
+    Debug,
+}
+
+impl Flavour {
+    /// Where what belongs to this kernel is, as a path in the toolchain root.
+    pub fn inside(self, folder: &str) -> String {
+        match self {
+            Self::Stock => format!("/src/{folder}"),
+            Self::Debug => format!("/src/debug/{folder}"),
+        }
+    }
+
+    /// The name of one of this kernel's steps.
+    pub fn step(self, name: &str) -> String {
+        match self {
+            Self::Stock => name.to_owned(),
+            Self::Debug => format!("debug-{name}"),
+        }
+    }
+
+    /// The title of one of this kernel's steps.
+    pub fn title(self, title: &str) -> String {
+        match self {
+            Self::Stock => title.to_owned(),
+            Self::Debug => format!("Debug kernel: {title}"),
+        }
+    }
+}
 
 /// Where everything is.
 #[derive(Clone)]

@@ -12,15 +12,16 @@ use crate::fail::Failure;
 use crate::root::Root;
 use crate::steps::{Key, Step, files_below};
 
-/// Where the modules are built, in the toolchain root.
+/// Where the modules are built for the stock kernel, in the toolchain root.
 pub const BUILD: &str = "/src/build";
 /// Where they are built with clippy, which shares nothing with a real build.
 const LINT: &str = "/src/lint";
 /// The folders that the kernel build sees.
 pub(super) const SOURCES: [&str; 2] = ["kernel", "wire"];
 
+/// $1: the kernel's tree, $2: its release, $3: where the modules are built.
 const MAKE: &str = r#"
-make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/build/kernel modules
+make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M="$3/kernel" modules
 "#;
 
 /// What clippy says comes only of what it compiles, so everything is compiled again.
@@ -43,12 +44,14 @@ pub fn build(lab: &Lab, kernel: &Kernel) -> Result<PathBuf> {
         key = key.files(&lab.source.join(source))?;
     }
     if !target.join("usbatm.ko").exists() {
-        lab.steps.forget("modules");
+        lab.steps.forget(&kernel.flavour.step("modules"));
     }
-    lab.steps
-        .step("modules", "Modules", &key.finish(), |step| {
-            make(lab, kernel, step, &target)
-        })?;
+    lab.steps.step(
+        &kernel.flavour.step("modules"),
+        &kernel.flavour.title("Modules"),
+        &key.finish(),
+        |step| make(lab, kernel, step, &target),
+    )?;
     Ok(target)
 }
 
@@ -62,17 +65,21 @@ pub fn lint(root: &Root, source: &Path, release: &str) -> Result<String> {
 }
 
 fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
+    let build = kernel.flavour.inside("build");
     for source in SOURCES {
-        mirror(&lab.source.join(source), &lab.root.host(BUILD).join(source))?;
+        mirror(
+            &lab.source.join(source),
+            &lab.root.host(&build).join(source),
+        )?;
     }
     lab.root
-        .run(step, MAKE, &[Kernel::TREE, &kernel.release])
+        .run(step, MAKE, &[&kernel.tree(), &kernel.release, &build])
         .map_err(|error| explain(step, error))?;
     for line in said(&fs::read_to_string(step.log())?, &["warning"]) {
         step.print(&line);
     }
     // The build folder may hold modules that are no longer part of the sources.
-    let built = lab.root.host(BUILD).join("kernel");
+    let built = lab.root.host(&build).join("kernel");
     let _ = fs::remove_dir_all(target);
     fs::create_dir_all(target)?;
     for line in fs::read_to_string(built.join("modules.order"))?.lines() {

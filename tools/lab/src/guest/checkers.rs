@@ -1,0 +1,260 @@
+//! What the debug kernel has beyond the stock one: checkers that have to be
+//! awake, a search for leaks, and allocations that can be made to fail.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::prctl::{get_name, set_name};
+
+use super::kmsg::Kmsg;
+use super::plugged::{self, Plugged, options};
+use super::removal::nothing_is_left;
+use super::sysfs::AtmDevice;
+use super::{Host, firmware, modules};
+use crate::protocol::Driver;
+
+const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
+const FAILSLAB: &str = "/sys/kernel/debug/failslab";
+
+/// kmemleak takes nothing for a leak that is younger than 5 s.
+const LEAK_AGE: Duration = Duration::from_millis(5500);
+
+/// What the log of a job that leaks on purpose says.
+const ON_PURPOSE: &str = "leaked on purpose";
+
+/// The names of the tasks that did such a job.
+static LEAKERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// At how many places of one job an allocation fails, at the most.
+const PLACES: usize = 60;
+
+/// Makes sure that the checkers that switch themselves off after a report, or
+/// when they run out of memory, have not done so.
+fn are_awake() -> Result<()> {
+    let lockdep = fs::read_to_string("/proc/lockdep_stats")?;
+    let is_on = |line: &str| {
+        line.trim()
+            .strip_prefix("debug_locks:")
+            .is_some_and(|value| value.trim() == "1")
+    };
+    ensure!(
+        lockdep.lines().any(is_on),
+        "lockdep has switched itself off"
+    );
+    fs::write(KMEMLEAK, "scan=off").context("kmemleak has switched itself off")
+}
+
+/// Has the kernel commit a fault, which its checkers are to tell of.
+pub fn commit(fault: &str) -> Result<()> {
+    let parameters = format!("commit={fault}");
+    if fault != "hang" {
+        modules::insmod(Driver::Ours, "faults", &parameters)?;
+        return modules::rmmod("faults");
+    }
+    fs::write("/proc/sys/kernel/hung_task_timeout_secs", "5")?;
+    let log = Kmsg::from_now();
+    // It never comes back.
+    thread::spawn(move || modules::insmod(Driver::Ours, "faults", &parameters));
+    plugged::wait_until("the hung task is told of", || {
+        log.has("blocked for more than")
+    })
+}
+
+/// What the kernel says of this task from now on, in lists of leaks above all,
+/// tells the job.
+pub fn begin(job: &str) -> Result<()> {
+    Ok(set_name(&CString::new(job)?)?)
+}
+
+/// The job has ended, and the kernel has logged this.
+pub fn end(log: &[String]) -> Result<()> {
+    if log.iter().any(|line| line.contains(ON_PURPOSE)) {
+        let name = get_name()?.to_string_lossy().into_owned();
+        LEAKERS.lock().unwrap().insert(name);
+    }
+    match Path::new(KMEMLEAK).exists() {
+        true => are_awake(),
+        // The stock kernel has no checkers.
+        false => Ok(()),
+    }
+}
+
+/// What the kernel holds on to and has no pointer to any more, each object with
+/// the trace of its allocation.
+pub fn leaks() -> Result<()> {
+    thread::sleep(LEAK_AGE);
+    // What a register or a stack pointed to by chance in the first scan is found by the second.
+    fs::write(KMEMLEAK, "scan").context("cannot search for leaks")?;
+    fs::write(KMEMLEAK, "scan")?;
+    let found = fs::read_to_string(KMEMLEAK)?;
+    let leakers = LEAKERS.lock().unwrap();
+    let leaks: Vec<_> = objects(&found)
+        .filter(|leak| !leakers.iter().any(|leaker| is_of(leak, leaker)))
+        .collect();
+    // Told once is enough.
+    fs::write(KMEMLEAK, "clear")?;
+    ensure!(
+        leaks.is_empty(),
+        "{} leaks:\n{}",
+        leaks.len(),
+        leaks.join("\n")
+    );
+    Ok(())
+}
+
+/// The objects in kmemleak's list: a heading, then indented lines.
+fn objects(list: &str) -> impl Iterator<Item = String> + '_ {
+    let mut lines = list.lines().peekable();
+    std::iter::from_fn(move || {
+        let mut object = lines.next()?.to_owned();
+        while let Some(line) = lines.next_if(|line| line.starts_with(' ')) {
+            object.push('\n');
+            object.push_str(line);
+        }
+        Some(object)
+    })
+}
+
+/// Whether the task of this name asked for the memory.
+fn is_of(leak: &str, task: &str) -> bool {
+    leak.contains(&format!("comm \"{task}\""))
+}
+
+/// Where the code of modules is (`Documentation/arch/x86/x86_64/mm.rst`).
+const ANY_MODULE: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
+
+/// Where the code of `module` is.
+fn code_of(module: &str) -> Result<(u64, u64)> {
+    let read = |name: &str| fs::read_to_string(format!("/sys/module/{module}/{name}"));
+    let start = read("sections/.text")?;
+    let start = u64::from_str_radix(start.trim().trim_start_matches("0x"), 16)?;
+    Ok((start, start + read("coresize")?.trim().parse::<u64>()?))
+}
+
+/// While it lives, one allocation fails: a certain one of those that certain code
+/// asks for, whichever task runs it.
+struct Shortage;
+
+impl Shortage {
+    /// The `number`th allocation with a function between the addresses `code` on
+    /// its stack.
+    fn at(number: usize, code: (u64, u64)) -> Result<Self> {
+        let settings = [
+            ("require-start", format!("{:#x}", code.0)),
+            ("require-end", format!("{:#x}", code.1)),
+            ("ignore-gfp-wait", "N".to_owned()),
+            ("verbose", "0".to_owned()),
+            ("interval", number.to_string()),
+            ("times", "1".to_owned()),
+            ("probability", "100".to_owned()),
+        ];
+        for (name, value) in settings {
+            set(name, &value)?;
+        }
+        Ok(Self)
+    }
+
+    /// Whether the allocation did fail.
+    fn has_struck(&self) -> Result<bool> {
+        let left = fs::read_to_string(format!("{FAILSLAB}/times"))?;
+        Ok(left.trim() == "0")
+    }
+}
+
+impl Drop for Shortage {
+    fn drop(&mut self) {
+        // A setting that could be written before can be written again.
+        let _ = set("probability", "0");
+    }
+}
+
+fn set(name: &str, value: &str) -> Result<()> {
+    fs::write(format!("{FAILSLAB}/{name}"), value)
+        .with_context(|| format!("cannot set failslab/{name} to {value}"))
+}
+
+/// Has `attempt` made again and again, with ever another allocation failing (the
+/// first ones each, then ever fewer), until none fails any more: then it has to
+/// succeed. Returns how often one failed.
+fn starve(
+    code: impl Fn() -> Result<(u64, u64)>,
+    attempt: impl Fn(&Shortage) -> Result<()>,
+) -> Result<usize> {
+    let places = std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 16));
+    for (failed, place) in places.take(PLACES).enumerate() {
+        let shortage = Shortage::at(place, code()?)?;
+        let result = attempt(&shortage);
+        if !shortage.has_struck()? {
+            return result.map(|()| failed).context("no allocation failed");
+        }
+    }
+    Ok(PLACES)
+}
+
+/// The in-kernel test with ever another allocation failing: it may fail, but
+/// must come to an end, and leave nothing behind.
+pub fn starve_kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
+    let failed = starve(
+        || Ok(ANY_MODULE),
+        |_| {
+            let result = modules::kernel_test(index, name);
+            ensure!(
+                !modules::is_loaded("kthread_test"),
+                "the test's module is left"
+            );
+            result
+        },
+    )?;
+    host.note(format!("{name}: {failed} allocations failed"));
+    Ok(())
+}
+
+/// A modem that is plugged in with ever another allocation of its driver failing
+/// comes up or does not; either way it can be removed, and leaves nothing.
+pub fn starve_modem(host: &Host) -> Result<()> {
+    firmware::install()?;
+    modules::load(Driver::Ours)?;
+    let failed = starve(
+        || code_of("usbatm"),
+        |shortage| {
+            let modem = Plugged::new(options(1))?;
+            let mut is_up = false;
+            plugged::wait_until("the modem is up", || {
+                is_up = AtmDevice::of(modem.device()).is_some_and(|atm| atm.has_carrier());
+                let has_failed = shortage.has_struck().unwrap_or(true);
+                is_up || (has_failed && modem.threads().is_empty())
+            })?;
+            let folder = modem.folder();
+            drop(modem);
+            plugged::wait_until("the device is gone", || !folder.exists())?;
+            nothing_is_left()?;
+            ensure!(is_up, "the modem did not come up");
+            Ok(())
+        },
+    )?;
+    host.note(format!("{failed} allocations failed"));
+    modules::unload()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_of, objects};
+
+    const LIST: &str = "unreferenced object 0xffff888100 (size 64):\n  \
+        comm \"stop_twice\", pid 1, jiffies 4294\n  backtrace (crc 0):\n    a+0x1/0x2\n\
+        unreferenced object 0xffff888200 (size 8):\n  comm \"leaked_handle_i\", pid 1, jiffies 4295\n";
+
+    #[test]
+    fn leaks_are_told_apart() {
+        let objects: Vec<_> = objects(LIST).collect();
+        assert_eq!(objects.len(), 2);
+        assert!(objects[0].ends_with("a+0x1/0x2"));
+        assert!(!is_of(&objects[0], "leaked_handle_i") && is_of(&objects[1], "leaked_handle_i"));
+    }
+}

@@ -1,0 +1,111 @@
+//! The tests on the debug kernel, `debug::…`: that its checkers notice, then every
+//! in-kernel test, the same ones short of memory, and the scenarios, all with
+//! nothing leaked and no report.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use libtest_mimic::Trial;
+
+use super::{Ground, SILENCE, kernel_test_names, vm_trial};
+use crate::guest::scenarios;
+use crate::protocol::Job;
+use crate::setup::{Flavour, Lab};
+
+/// The faults that the module `faults` commits, and what is then to be heard.
+const FAULTS: [(&str, &str); 7] = [
+    ("use_after_free", "BUG: KASAN: slab-use-after-free"),
+    ("out_of_bounds", "BUG: KASAN: slab-out-of-bounds"),
+    (
+        "sleep_in_atomic",
+        "BUG: sleeping function called from invalid context",
+    ),
+    ("lock_inversion", "possible circular locking dependency"),
+    ("free_active_timer", "ODEBUG: free active"),
+    ("hang", "blocked for more than"),
+    ("leak", "comm \"leak\""),
+];
+
+/// The crates whose code has to be checked by KASAN.
+const CHECKED: [&str; 7] = [
+    "kernel/kthread/kthread.o",
+    "kernel/usb/usb.o",
+    "kernel/atm/atm.o",
+    "kernel/usbatm/usbatm.o",
+    "kernel/speedtch/speedtch.o",
+    "kernel/kexample/kexample.o",
+    "wire/wire.o",
+];
+
+/// All of them, for the debug kernel of this `release`.
+pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
+    let mut trials = vec![all_is_checked(lab, ground)];
+    trials.extend(FAULTS.map(|(fault, report)| fault_is_noticed(ground, fault, report)));
+    let cases = kernel_test_names(lab, Flavour::Debug, release)?;
+    for (index, name) in cases.iter().cloned().enumerate() {
+        let title = format!("debug::kthread::{name}");
+        trials.push(vm_trial(ground, title, Job::KernelTest { index, name }));
+    }
+    trials.push(nothing_leaked(ground, "kthread"));
+    for (index, name) in cases.into_iter().enumerate() {
+        let title = format!("debug::starved::{name}");
+        let job = Job::StarvedKernelTest { index, name };
+        trials.push(vm_trial(ground, title, job));
+    }
+    let modem = vm_trial(
+        ground,
+        "debug::starved::modem".to_owned(),
+        Job::StarvedModem,
+    );
+    trials.extend([modem, nothing_leaked(ground, "starved")]);
+    // The C drivers are not in this image.
+    let ours = scenarios::names()
+        .into_iter()
+        .filter(|name| !name.starts_with("c_driver"));
+    trials.extend(ours.map(|name| {
+        vm_trial(
+            ground,
+            format!("debug::scenario::{name}"),
+            Job::Scenario(name),
+        )
+    }));
+    trials.push(nothing_leaked(ground, "scenario"));
+    Ok(trials)
+}
+
+/// Nothing that the jobs so far allocated is lost. (kmemleak wants a leak to be
+/// some seconds old, so this is not asked after every single one.)
+fn nothing_leaked(ground: &Arc<Ground>, group: &str) -> Trial {
+    vm_trial(ground, format!("debug::{group}::leaks_nothing"), Job::Leaks)
+}
+
+/// The compiler put KASAN's checks into our Rust code too.
+fn all_is_checked(lab: &Lab, ground: &Arc<Ground>) -> Trial {
+    let (root, build) = (lab.root.clone(), Flavour::Debug.inside("build"));
+    ground.trial("debug::checkers::kasan_sees_rust".to_owned(), move |_| {
+        for object in CHECKED {
+            let symbols = root.output("nm -u \"$1\"", &[&format!("{build}/{object}")])?;
+            ensure!(
+                symbols.contains("__asan_report_load"),
+                "{object} is not checked by KASAN"
+            );
+        }
+        Ok(())
+    })
+}
+
+/// A fault that nobody notices would make all that follows worthless.
+fn fault_is_noticed(ground: &Arc<Ground>, fault: &'static str, report: &'static str) -> Trial {
+    ground.trial(
+        format!("debug::checkers::{fault}_is_noticed"),
+        move |ground| {
+            let committed = ground.in_vm(&Job::Fault(fault.to_owned()), SILENCE);
+            let Err(error) = committed.and_then(|()| ground.in_vm(&Job::Leaks, SILENCE)) else {
+                anyhow::bail!("nobody noticed");
+            };
+            let said = error.to_string();
+            ensure!(said.contains(report), "it said: {said}");
+            Ok(())
+        },
+    )
+}
