@@ -159,6 +159,8 @@ impl Job {
         let name = parameters::name.value();
         let thread = Builder::new(fmt!("{name}"))
             .priority(parameters::priority.value())
+            // No ticks while the machine sleeps.
+            .freezable()
             .spawn_ready(scope, move |stop| run(stop, period, publisher))?;
         Ok(Self { thread, status })
     }

@@ -44,6 +44,7 @@ pub struct Builder<'a> {
     priority: Option<Priority>,
     affinity: Affinity<'a>,
     report_after: Option<Delta>,
+    freezable: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -58,6 +59,7 @@ impl<'a> Builder<'a> {
             priority: None,
             affinity: Affinity::Anywhere,
             report_after: None,
+            freezable: false,
         }
     }
 
@@ -125,6 +127,20 @@ impl<'a> Builder<'a> {
         self
     }
 
+    /// Has it stand still while the machine sleeps, from before its devices are suspended until
+    /// they have been resumed. By default a thread runs on, as long as a CPU does.
+    ///
+    /// It stands still in a wait of [`Stop`], without noticing: what it waits for is there
+    /// afterwards, or the time is over; ticks that it did not see are [missed](crate::Tick::missed).
+    /// A stop that comes meanwhile is carried out when the machine has woken up.
+    ///
+    /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
+    /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
+    pub fn freezable(mut self) -> Self {
+        self.freezable = true;
+        self
+    }
+
     /// Starts the thread: it calls `body` once, unless it is stopped before it gets so far, in
     /// which case `body` is dropped by whoever waits for it.
     ///
@@ -143,7 +159,7 @@ impl<'a> Builder<'a> {
         net.sweep();
 
         let block = Block::new(
-            Kthread::new(self.report_after),
+            Kthread::new(self.report_after, self.freezable),
             scope.branch().clone(),
             body,
         )?;

@@ -2,17 +2,10 @@
 
 //! A completion that a stop-aware wait can wait for.
 
-use crate::{
-    clock::{
-        self,
-        NEVER, //
-    },
-    sys, //
-};
+use crate::sys;
 use kernel::{
     bindings,
     prelude::*,
-    time::msecs_to_jiffies,
     types::Opaque, //
 };
 
@@ -99,16 +92,11 @@ impl Completion {
         unsafe { sys::threadline_wait_idle_until(self.as_raw(), ns) }
     }
 
-    /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`,
-    /// less up to one of the kernel's timer ticks, or a signal comes.
+    /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`
+    /// (or a little later: it is counted in the kernel's timer ticks), or a signal comes.
     #[inline(never)]
     pub(crate) fn wait_until(&self, until: i64) -> bool {
-        if until == NEVER {
-            return self.wait_state(bindings::TASK_INTERRUPTIBLE);
-        }
-        let left = clock::until(until);
-        let ticks = msecs_to_jiffies(left.as_millis_ceil().try_into().unwrap_or(u32::MAX));
         // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { bindings::wait_for_completion_interruptible_timeout(self.as_raw(), ticks) > 0 }
+        unsafe { sys::threadline_wait_until(self.as_raw(), until) }
     }
 }

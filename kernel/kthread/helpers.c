@@ -90,13 +90,19 @@ u64 threadline_take_signals(void)
 	return taken;
 }
 
+/*
+ * How a body waits: a signal breaks it, and the freezer may stop it there, if
+ * its thread is freezable.
+ */
+#define THREADLINE_WAITS (TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
 /* Sleeps until CLOCK_MONOTONIC shows @ns; false if woken before that. */
 bool threadline_sleep_until(s64 ns);
 bool threadline_sleep_until(s64 ns)
 {
 	ktime_t expires = ns_to_ktime(ns);
 
-	set_current_state(TASK_INTERRUPTIBLE);
+	set_current_state(THREADLINE_WAITS);
 	return !schedule_hrtimeout_range(&expires, current->timer_slack_ns,
 					 HRTIMER_MODE_ABS);
 }
@@ -153,6 +159,26 @@ bool threadline_wait_idle_until(struct completion *x, s64 ns)
 }
 
 /*
+ * Waits for a complete() or complete_all() until CLOCK_MONOTONIC shows @ns, or
+ * a signal comes; whether there was one. The kernel's own waits with a limit
+ * are not freezable.
+ */
+bool threadline_wait_until(struct completion *x, s64 ns);
+bool threadline_wait_until(struct completion *x, s64 ns)
+{
+	s64 now = ktime_get();
+	long ticks = ns > now ? nsecs_to_jiffies(ns - now) + 1 : 0;
+
+	if (ns == KTIME_MAX)
+		ticks = MAX_SCHEDULE_TIMEOUT;
+	might_sleep();
+	return ___swait_event(x->wait,
+			      ___wait_cond_timeout(try_wait_for_completion(x)),
+			      THREADLINE_WAITS, ticks,
+			      __ret = schedule_timeout(__ret)) > 0;
+}
+
+/*
  * A waiter of condition.rs. That it was woken is noted in @entry, not only in
  * the state of its task, which may be woken for other reasons too. It would be
  * wait_woken(), if that did not come back at once, and again and again, in a
@@ -174,7 +200,7 @@ bool threadline_wait_woken(struct wait_queue_entry *entry, s64 ns)
 	ktime_t expires = ns_to_ktime(ns);
 
 	/* Pairs with the barrier of try_to_wake_up(), after the flag was set. */
-	set_current_state(TASK_INTERRUPTIBLE);
+	set_current_state(THREADLINE_WAITS);
 	if (!(READ_ONCE(entry->flags) & WQ_FLAG_WOKEN))
 		schedule_hrtimeout_range(ns == KTIME_MAX ? NULL : &expires,
 					 current->timer_slack_ns,

@@ -75,19 +75,22 @@ pub(crate) struct Kthread {
     listens: AtomicFlag,
     site: Site,
     watch: Watch,
+    /// It stands still while the machine sleeps.
+    freezable: bool,
     #[pin]
     events: Events,
 }
 
 impl Kthread {
     /// Without a task. Its stop is reported each time that so much time has passed.
-    pub(crate) fn new(report_after: Option<Delta>) -> impl PinInit<Self> {
+    pub(crate) fn new(report_after: Option<Delta>, freezable: bool) -> impl PinInit<Self> {
         pin_init!(Self {
             life: Life::new(),
             task: SetOnce::new(),
             listens: AtomicFlag::new(false),
             site: Site::new(),
             watch: Watch::new(report_after),
+            freezable,
             events <- Events::new(),
         })
     }
@@ -268,6 +271,11 @@ impl World for Kthread {
         // Full, as is the flag that is set before an interrupt: either that sees this, or what
         // comes next sees the flag.
         self.listens.xchg(true, Full);
+        if self.freezable {
+            // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
+            // sleep, and does so here if the machine is about to.
+            unsafe { sys::set_freezable() };
+        }
     }
 
     #[inline(never)]
