@@ -26,6 +26,7 @@ use super::platform::{
     Acquire,
     AtomicFlag,
     Full,
+    Relaxed,
     Release, //
 };
 
@@ -104,7 +105,8 @@ impl Life {
 
     /// Takes on to bury the thread: `true` for the first who asks.
     fn claim(&self) -> bool {
-        !self.claimed.xchg(true, Full)
+        // Orders nothing: what the burier has done the others see by the milestone.
+        !self.claimed.xchg(true, Relaxed)
     }
 
     /// Whether a stop has been asked for.
@@ -132,8 +134,9 @@ impl Life {
 pub(crate) trait Protocol: World + Sized {
     /// Asks the thread to stop. Does not wait; may be repeated.
     fn ask(&self) {
-        // The flag comes first: a thread that begins to listen only now looks at it after that,
-        // so either it hears the interrupt or it sees the flag.
+        // The flag comes first: a thread that begins to listen only now, or forgets what has
+        // interrupted it, looks at the flag after that. So it hears the interrupt or it sees the
+        // flag. Full, as the world may look first whether anybody listens.
         if !self.life().asked.xchg(true, Full) {
             self.interrupt();
         }

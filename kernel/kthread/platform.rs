@@ -6,5 +6,6 @@ pub(crate) use kernel::sync::atomic::{
     Acquire,
     AtomicFlag,
     Full,
+    Relaxed,
     Release, //
 };

@@ -348,6 +348,9 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .text(BUILD_HOST_TESTS)
         .files(&lab.source.join("tools"))?
         .files(&lab.source.join("wire"))?
+        // What the model of the protocol is compiled from.
+        .files(&lab.source.join("kernel/kthread/life.rs"))?
+        .files(&lab.source.join("kernel/kthread/slot.rs"))?
         .finish();
     let _lock = lab.lock()?;
     lab.steps.step("host-tests", "Host tests", &key, |step| {

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A kernel thread, and the kernel around it as far as the protocol can tell.
+//!
+//! What is modelled of the kernel, traps included (`kernel/kthread.c`, `kernel/signal.c`):
+//!
+//! - a new task sleeps until it is woken, by its maker or by `kthread_stop()`;
+//! - a `kthread_stop()` that comes before the task's first step makes it skip its function;
+//! - `kthread_stop()` breaks interruptible waits, and not killable ones;
+//! - a second `kthread_stop()` on one task never returns: the event of its exit is `complete()`d
+//!   for one;
+//! - a signal to a task that does not listen is lost;
+//! - other signals come too, and break interruptible waits.
+//!
+//! The kernel's locks are modelled one by one, so that nothing is ordered which is not ordered
+//! there. The owner's side is that of `kernel/kthread/{block,thread,anystop}.rs`.
+
+use std::sync::OnceLock;
+
+use super::life::{Life, Milestone, NotGone, Protocol, World};
+use super::platform::{thread, Arc, AtomicFlag, Condvar, Full, Mutex, Relaxed};
+use super::slot::Slot;
+
+/// A stop was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+/// What a body returns.
+pub type Result = std::result::Result<u32, Stopped>;
+
+/// The body of a thread.
+pub type Body = Box<dyn FnOnce(&Kthread) -> Result + Send>;
+
+/// How a thread ended, as its owner gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Ended(u32),
+    Stopped,
+    Taken,
+    Itself,
+}
+
+/// `struct completion`, of which `complete_all()` is called.
+struct Event {
+    done: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Event {
+    fn new() -> Self {
+        Self {
+            done: Mutex::new(false),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn complete_all(&self) {
+        *self.done.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut done = self.done.lock().unwrap();
+        while !*done {
+            done = self.changed.wait(done).unwrap();
+        }
+    }
+
+    /// A wait with a limit is one look, some time: the engine tries all times.
+    fn is_done(&self) -> bool {
+        *self.done.lock().unwrap()
+    }
+}
+
+/// What scheduler and signal code know of the task.
+#[derive(Default)]
+struct Task {
+    woken: bool,
+    /// `KTHREAD_SHOULD_STOP`.
+    should_stop: bool,
+    listens: bool,
+    /// A fatal signal is pending.
+    killed: bool,
+    /// Something else is pending that breaks interruptible waits.
+    notified: bool,
+    /// What the body waits for has happened.
+    awaited: bool,
+}
+
+/// How a thread waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    Interruptible,
+    Killable,
+}
+
+/// A thread with what it shares with its owners.
+pub struct Kthread {
+    life: Life,
+    task: Mutex<Task>,
+    stirred: Condvar,
+    ready: Event,
+    ended: Event,
+    gone: Event,
+    /// How many may still learn that the task has exited.
+    exited: Mutex<usize>,
+    exit: Condvar,
+    current: OnceLock<thread::ThreadId>,
+    /// What the library knows of it: where nobody listens, no signal is sent.
+    listens: AtomicFlag,
+    /// The task is in code of the module.
+    inside: AtomicFlag,
+    hold: Mutex<Slot<Body, u32, Stopped>>,
+}
+
+impl Kthread {
+    /// Makes the task, which does not run before [`Self::wake`].
+    pub fn create(body: impl FnOnce(&Kthread) -> Result + Send + 'static) -> Arc<Self> {
+        let kthread = Arc::new(Self {
+            life: Life::new(),
+            task: Mutex::new(Task::default()),
+            stirred: Condvar::new(),
+            ready: Event::new(),
+            ended: Event::new(),
+            gone: Event::new(),
+            exited: Mutex::new(0),
+            exit: Condvar::new(),
+            current: OnceLock::new(),
+            listens: AtomicFlag::new(false),
+            inside: AtomicFlag::new(false),
+            hold: Mutex::new(Slot::Waiting(Box::new(body))),
+        });
+        thread::spawn({
+            let kthread = kthread.clone();
+            move || kthread.task()
+        });
+        kthread
+    }
+
+    /// Makes the task and lets it run.
+    pub fn spawn(body: impl FnOnce(&Kthread) -> Result + Send + 'static) -> Arc<Self> {
+        let kthread = Self::create(body);
+        kthread.wake();
+        kthread
+    }
+
+    pub fn wake(&self) {
+        self.stir(|task| task.woken = true);
+    }
+
+    /// `kthread()`, what a task does.
+    fn task(&self) {
+        self.current.set(thread::current().id()).unwrap();
+        let mut task = self.task.lock().unwrap();
+        while !task.woken {
+            task = self.stirred.wait(task).unwrap();
+        }
+        let skip = task.should_stop;
+        drop(task);
+        if !skip {
+            self.inside.store(true, Relaxed);
+            self.run(|| self.work());
+            self.inside.store(false, Relaxed);
+        }
+        *self.exited.lock().unwrap() += 1;
+        self.exit.notify_one();
+    }
+
+    fn work(&self) {
+        let Some(body) = self.hold.lock().unwrap().begin() else {
+            return;
+        };
+        let result = body(self);
+        assert!(!self.life.is_ended(), "its body runs");
+        self.hold.lock().unwrap().end(result);
+    }
+
+    fn stir(&self, change: impl FnOnce(&mut Task)) {
+        change(&mut self.task.lock().unwrap());
+        self.stirred.notify_all();
+    }
+
+    /// A signal from elsewhere, or a wake-up that was meant for another wait.
+    pub fn disturb(&self) {
+        self.stir(|task| task.notified = true);
+    }
+
+    /// What the body waits for happens.
+    pub fn give(&self) {
+        self.stir(|task| task.awaited = true);
+    }
+
+    /// Sleeps until that has happened, `true`, or a signal breaks the wait.
+    fn sleep(&self, wait: Wait) -> bool {
+        let mut task = self.task.lock().unwrap();
+        loop {
+            if task.awaited {
+                return true;
+            }
+            if task.killed || (task.notified && wait == Wait::Interruptible) {
+                return false;
+            }
+            task = self.stirred.wait(task).unwrap();
+        }
+    }
+
+    /// A wait of the body's, through its `Stop`.
+    pub fn wait(&self, wait: Wait) -> std::result::Result<(), Stopped> {
+        loop {
+            if self.life.is_asked() {
+                return Err(Stopped);
+            }
+            if self.sleep(wait) {
+                return Ok(());
+            }
+            self.broken(|| self.life.is_asked());
+        }
+    }
+
+    /// A wait of the body's that it shields from a stop.
+    pub fn wait_shielded(&self) {
+        while !self.sleep(Wait::Interruptible) {
+            self.broken(|| false);
+        }
+    }
+
+    /// A killable wait of the kernel's own, in a function that the body calls: it knows nothing
+    /// of the flag. `false` if it was broken.
+    pub fn wait_in_kernel(&self) -> bool {
+        self.sleep(Wait::Killable)
+    }
+
+    /// `Thread::wait_ready()`.
+    pub fn wait_ready(&self) {
+        if !self.life.is_ready() {
+            self.ready.wait();
+        }
+        assert!(self.life.is_ready() || self.life.is_ended(), "told so");
+    }
+
+    /// `Stop::join()`, the part of it that waits.
+    pub fn wait_ended(&self) {
+        self.ended.wait();
+        assert!(self.life.is_ended(), "told so");
+    }
+
+    /// `Thread::join()`.
+    pub fn join_outcome(&self) -> Outcome {
+        if self.life.is_gone() {
+            return self.outcome();
+        }
+        match self.join(|| self.settle()) {
+            Ok(()) => self.outcome(),
+            Err(_) => Outcome::Itself,
+        }
+    }
+
+    /// `Thread::join_within()`: `None` if the time was over first.
+    pub fn join_within_outcome(&self) -> Option<Outcome> {
+        match self.join_until((), || self.settle()) {
+            Ok(()) => Some(self.outcome()),
+            Err(NotGone::OwnEnd) => Some(Outcome::Itself),
+            Err(NotGone::TooEarly) => None,
+        }
+    }
+
+    /// `Thread::stop()`, and its drop.
+    pub fn stop(&self) -> Outcome {
+        self.ask();
+        self.join_outcome()
+    }
+
+    /// It leaves its net, and gives a closure up that never ran.
+    fn settle(&self) -> impl FnOnce() {
+        assert!(!self.inside.load(Relaxed), "nobody waits for it any more");
+        let unrun = self.hold.lock().unwrap().settle(Stopped);
+        move || drop(unrun)
+    }
+
+    fn outcome(&self) -> Outcome {
+        assert!(!self.inside.load(Relaxed), "its code may be taken away");
+        assert!(self.life.is_ended(), "it is gone");
+        let mut slot = self.hold.lock().unwrap();
+        let settled = matches!(*slot, Slot::Ended(_) | Slot::Taken(_));
+        assert!(settled, "it is gone");
+        match slot.take() {
+            Some(Ok(value)) => Outcome::Ended(value),
+            Some(Err(Stopped)) => Outcome::Stopped,
+            None => Outcome::Taken,
+        }
+    }
+
+    fn event(&self, milestone: Milestone) -> &Event {
+        match milestone {
+            Milestone::Ready => &self.ready,
+            Milestone::Ended => &self.ended,
+            Milestone::Gone => &self.gone,
+        }
+    }
+}
+
+impl World for Kthread {
+    type Deadline = ();
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn interrupt(&self) {
+        if self.listens.load(Relaxed) {
+            self.stir(|task| task.killed |= task.listens);
+        }
+    }
+
+    fn listen(&self) {
+        self.task.lock().unwrap().listens = true;
+        self.listens.xchg(true, Full);
+    }
+
+    fn forget_interrupts(&self) {
+        let mut task = self.task.lock().unwrap();
+        task.killed = false;
+        task.notified = false;
+    }
+
+    fn is_current(&self) -> bool {
+        self.current.get() == Some(&thread::current().id())
+    }
+
+    fn bury(&self) {
+        self.stir(|task| {
+            task.should_stop = true;
+            task.notified = true;
+            task.woken = true;
+        });
+        let mut exited = self.exited.lock().unwrap();
+        while *exited == 0 {
+            exited = self.exit.wait(exited).unwrap();
+        }
+        *exited -= 1;
+    }
+
+    fn announce(&self, milestone: Milestone) {
+        self.event(milestone).complete_all();
+    }
+
+    fn wait_for(&self, milestone: Milestone) {
+        self.event(milestone).wait();
+    }
+
+    fn wait_until(&self, milestone: Milestone, (): ()) -> bool {
+        self.event(milestone).is_done()
+    }
+}

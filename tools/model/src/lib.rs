@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The protocol of a kernel thread's life, explored.
+//!
+//! `kernel/kthread/life.rs` and `slot.rs` decide who may stop a thread, who waits, who cleans up,
+//! and who gets the result. They call no kernel, so they are compiled here too: not a copy of
+//! them, the files. [`kthread`] puts the kernel's side under them, with the traps that the real
+//! one has, and [`scenarios`] makes threads and owners meet in it.
+//!
+//! - Under **loom** each scenario runs through every order of its steps, up to a bound on how
+//!   often a thread is preempted, and with every value that the memory model lets a thread see.
+//! - Under **shuttle** it runs through orders chosen at random, and so does a crowd too large for
+//!   loom. A failure prints the seed: `SHUTTLE_RANDOM_SEED` set to it runs the same again.
+//! - Each **mutant** of [`mutants`], a protocol with one thing wrong, is compiled as well, and the
+//!   scenario that it names must fail. So none of the steps is there for nothing, and the models
+//!   are known to see what they should.
+//!
+//! The crate has tests only. `cargo test -p model`, or `./lab test model::`.
+//!
+//! [`kthread`]: ../src/kthread.rs
+//! [`scenarios`]: ../src/scenarios.rs
+//! [`mutants`]: ../src/mutants.rs
+
+#![allow(
+    clippy::duplicate_mod,
+    reason = "the same files, on another platform or with a fault beside them"
+)]
+
+#[cfg(test)]
+#[macro_use]
+mod platform;
+
+#[cfg(test)]
+mod under_loom;
+
+#[cfg(test)]
+mod under_shuttle;
+
+#[cfg(test)]
+#[allow(
+    dead_code,
+    reason = "a mutant needs one scenario, and not all of the protocol"
+)]
+mod under_mutation;

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The protocol under loom.
+
+use std::time::Instant;
+
+/// How often threads are preempted at most, where they could have gone on. Faults of this kind
+/// need one or two; each more costs about ten times as long.
+const PREEMPTIONS: usize = 3;
+
+/// The same where all meet.
+const PREEMPTIONS_IN_A_CROWD: usize = 1;
+
+pub mod platform {
+    platform!(loom);
+}
+
+#[path = "../../../kernel/kthread/life.rs"]
+mod life;
+
+#[path = "../../../kernel/kthread/slot.rs"]
+mod slot;
+
+#[path = "kthread.rs"]
+mod kthread;
+
+#[path = "scenarios.rs"]
+mod scenarios;
+
+test_scenarios!();
+
+/// Runs the scenario in all orders within the bound.
+pub fn explore(scenario: fn()) {
+    let mut builder = loom::model::Builder::new();
+    let crowd = std::ptr::fn_addr_eq(scenario, scenarios::crowd as fn());
+    builder.preemption_bound = Some(if crowd {
+        PREEMPTIONS_IN_A_CROWD
+    } else {
+        PREEMPTIONS
+    });
+    let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let started = Instant::now();
+    let counter = runs.clone();
+    builder.check(move || {
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        scenario();
+    });
+    let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{runs} orders in {:.1?}", started.elapsed());
+}
