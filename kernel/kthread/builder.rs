@@ -44,7 +44,7 @@ pub struct Builder<'a> {
     priority: Option<Priority>,
     affinity: Affinity<'a>,
     report_after: Option<Delta>,
-    freezable: bool,
+    pub(crate) freezable: bool,
 }
 
 impl<'a> Builder<'a> {

@@ -188,7 +188,7 @@ impl Builder<'_> {
         let hold = Hold::new(module)?;
         let thread = Arc::pin_init(
             pin_init!(Detachment {
-                kthread <- Kthread::new(None, false),
+                kthread <- Kthread::new(None, self.freezable),
                 module,
                 body <- new_mutex!(Slot::Waiting(body), "kthread::Detachment::body"),
             }),
