@@ -39,6 +39,7 @@ mod under_shuttle;
 #[cfg(test)]
 #[allow(
     dead_code,
+    unused_imports,
     reason = "a mutant needs one scenario, and not all of the protocol"
 )]
 mod under_mutation;
