@@ -1,16 +1,14 @@
 //! What the debug kernel has beyond the stock one: checkers that have to be
 //! awake, a search for leaks, and allocations that can be made to fail.
 
-use std::collections::BTreeSet;
-use std::ffi::CString;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use nix::sys::prctl::{get_name, set_name};
 
 use super::kmsg::Kmsg;
 use super::plugged::{self, Plugged, options};
@@ -28,8 +26,16 @@ const LEAK_AGE: Duration = Duration::from_millis(5500);
 /// What the log of a job that leaks on purpose says.
 const ON_PURPOSE: &str = "leaked on purpose";
 
-/// The names of the tasks that did such a job.
-static LEAKERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// A job, and when it ran in the kernel's own time: of what the kernel allocated,
+/// on whichever task, kmemleak tells when.
+struct Done {
+    job: String,
+    ran: Range<u64>,
+    leaks_on_purpose: bool,
+}
+
+/// The jobs since the last search for leaks.
+static DONE: Mutex<Vec<Done>> = Mutex::new(Vec::new());
 
 /// At how many places of one job an allocation fails, at the most.
 const PLACES: usize = 60;
@@ -66,23 +72,34 @@ pub fn commit(fault: &str) -> Result<()> {
     })
 }
 
-/// What the kernel says of this task from now on, in lists of leaks above all,
-/// tells the job.
-pub fn begin(job: &str) -> Result<()> {
-    Ok(set_name(&CString::new(job)?)?)
+/// A job that runs on the debug kernel.
+pub struct Watched {
+    began: u64,
 }
 
-/// The job has ended, and the kernel has logged this.
-pub fn end(log: &[String]) -> Result<()> {
-    if log.iter().any(|line| line.contains(ON_PURPOSE)) {
-        let name = get_name()?.to_string_lossy().into_owned();
-        LEAKERS.lock().unwrap().insert(name);
+impl Watched {
+    /// One that begins now; `None` on the stock kernel, which has no checkers.
+    pub fn begin() -> Option<Self> {
+        let began = jiffies().ok()?;
+        Path::new(KMEMLEAK).exists().then_some(Self { began })
     }
-    match Path::new(KMEMLEAK).exists() {
-        true => are_awake(),
-        // The stock kernel has no checkers.
-        false => Ok(()),
+
+    /// It ends now, and the kernel has logged this.
+    pub fn end(self, job: &str, log: &[String]) -> Result<()> {
+        DONE.lock().unwrap().push(Done {
+            job: job.to_owned(),
+            ran: self.began..jiffies()? + 1,
+            leaks_on_purpose: log.iter().any(|line| line.contains(ON_PURPOSE)),
+        });
+        are_awake()
     }
+}
+
+/// The kernel's time, in its ticks.
+fn jiffies() -> Result<u64> {
+    let list = fs::read_to_string("/proc/timer_list")?;
+    let line = list.lines().find_map(|line| line.strip_prefix("jiffies: "));
+    Ok(line.context("the kernel does not tell its time")?.parse()?)
 }
 
 /// What the kernel holds on to and has no pointer to any more, each object with
@@ -93,9 +110,9 @@ pub fn leaks() -> Result<()> {
     fs::write(KMEMLEAK, "scan").context("cannot search for leaks")?;
     fs::write(KMEMLEAK, "scan")?;
     let found = fs::read_to_string(KMEMLEAK)?;
-    let leakers = LEAKERS.lock().unwrap();
+    let done = std::mem::take(&mut *DONE.lock().unwrap());
     let leaks: Vec<_> = objects(&found)
-        .filter(|leak| !leakers.iter().any(|leaker| is_of(leak, leaker)))
+        .filter_map(|leak| told(leak, &done))
         .collect();
     // Told once is enough.
     fs::write(KMEMLEAK, "clear")?;
@@ -121,9 +138,19 @@ fn objects(list: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Whether the task of this name asked for the memory.
-fn is_of(leak: &str, task: &str) -> bool {
-    leak.contains(&format!("comm \"{task}\""))
+/// A leak with the job that it comes from; none where that leaks on purpose.
+fn told(leak: String, done: &[Done]) -> Option<String> {
+    let at = leak
+        .split_once("jiffies ")
+        .and_then(|(_, rest)| rest.lines().next()?.trim().parse().ok());
+    let of = done
+        .iter()
+        .find(|done| at.is_some_and(|at| done.ran.contains(&at)));
+    match of {
+        Some(done) if done.leaks_on_purpose => None,
+        Some(done) => Some(format!("{leak}\n  allocated during {}", done.job)),
+        None => Some(leak),
+    }
 }
 
 /// Where the code of modules is (`Documentation/arch/x86/x86_64/mm.rst`).
@@ -244,7 +271,7 @@ pub fn starve_modem(host: &Host) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of, objects};
+    use super::{Done, objects, told};
 
     const LIST: &str = "unreferenced object 0xffff888100 (size 64):\n  \
         comm \"stop_twice\", pid 1, jiffies 4294\n  backtrace (crc 0):\n    a+0x1/0x2\n\
@@ -255,6 +282,20 @@ mod tests {
         let objects: Vec<_> = objects(LIST).collect();
         assert_eq!(objects.len(), 2);
         assert!(objects[0].ends_with("a+0x1/0x2"));
-        assert!(!is_of(&objects[0], "leaked_handle_i") && is_of(&objects[1], "leaked_handle_i"));
+        let done = |job: &str, ran, leaks_on_purpose| Done {
+            job: job.to_owned(),
+            ran,
+            leaks_on_purpose,
+        };
+        let done = [
+            done("good", 4290..4295, false),
+            done("bad", 4295..4296, true),
+        ];
+        let told: Vec<_> = objects
+            .into_iter()
+            .filter_map(|leak| told(leak, &done))
+            .collect();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].ends_with("allocated during good"));
     }
 }

@@ -88,7 +88,7 @@ fn serve() -> Result<()> {
 /// Does `job`; what the kernel logs meanwhile belongs to its result.
 fn perform(job: &Job, host: &Host) -> FromGuest {
     let kernel = Kmsg::from_now();
-    let begun = checkers::begin(job.name());
+    let watched = checkers::Watched::begin();
     let result = match job {
         Job::Demonstration => demonstration::run(host),
         Job::Scenario(name) => scenarios::run(name, host),
@@ -111,7 +111,8 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         Job::Leaks => checkers::leaks(),
     };
     let kernel_log = kernel.lines();
-    let result = begun.and(result).and(checkers::end(&kernel_log));
+    let awake = watched.map_or(Ok(()), |watched| watched.end(job.name(), &kernel_log));
+    let result = result.and(awake);
     FromGuest::Done {
         error: result.err().map(|error| format!("{error:#}")),
         kernel_log,

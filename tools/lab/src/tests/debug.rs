@@ -23,7 +23,7 @@ const FAULTS: [(&str, &str); 7] = [
     ("lock_inversion", "possible circular locking dependency"),
     ("free_active_timer", "ODEBUG: free active"),
     ("hang", "blocked for more than"),
-    ("leak", "comm \"leak\""),
+    ("leak", "allocated during leak"),
 ];
 
 /// The crates whose code has to be checked by KASAN.
