@@ -133,6 +133,9 @@ impl<'a> Builder<'a> {
     /// It stands still in a wait of [`Stop`], without noticing: what it waits for is there
     /// afterwards, or the time is over; ticks that it did not see are [missed](crate::Tick::missed).
     /// A stop that comes meanwhile is carried out when the machine has woken up.
+    /// So what runs on the way to sleep and back must not wait for such a thread, or the machine never
+    /// gets there: the callbacks of suspend and resume, and with them the `disconnect` of a USB driver
+    /// that has no such callbacks, which the USB core takes off its devices instead.
     ///
     /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
     /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
