@@ -55,6 +55,8 @@ impl Alarm {
     /// Calls `call`, whose wait is broken when the given time is over. Says whether it was, in
     /// which case what broke it is left to be forgotten.
     pub(crate) fn limit<R>(self: Pin<&Self>, time: Delta, call: impl FnOnce() -> R) -> (R, bool) {
+        // Of a negative time the kernel would make one that never comes.
+        let time = time.max(Delta::ZERO);
         // The timer does not outlive this line.
         let result = self.start_scoped(time, call);
         (result, self.rang.load(Acquire))

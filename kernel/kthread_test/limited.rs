@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Joins with a time limit.
+//! Joins and other waits with a time limit.
 
 use crate::bench::{
     claim,
@@ -17,9 +17,13 @@ use kernel::{
     time::Delta, //
 };
 use kthread::{
+    channel,
+    new_rt_mutex,
     Builder,
     Completion,
+    Error,
     Outcome,
+    Refusal,
     Scope,
     Stop,
     Thread, //
@@ -218,5 +222,40 @@ pub(crate) fn limited_wait_closes_no_ring(bench: &Bench<'_>) -> Verdict {
     *mailbox.lock() = Some(second.clone());
     go.complete_all();
     claim!(second.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
+/// A limit that was over before the clock began is no limit that never comes: were it taken for
+/// that, this would never end.
+pub(crate) fn negative_limits_are_over(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let lock = Arc::pin_init(new_rt_mutex!(()), GFP_KERNEL)?;
+    let held = lock.lock();
+    let end = event()?;
+    let silent = end.clone();
+    let other =
+        Builder::new(fmt!("silent")).spawn(&scope, move |stop: &Stop| Ok(stop.wait(&silent)?))?;
+    let (_sender, receiver) = channel::<u32>(1)?;
+    let thread = Builder::new(fmt!("too late")).spawn(&scope, {
+        let lock = lock.clone();
+        move |stop: &Stop| {
+            for time in [Delta::from_nanos(-1), Delta::from_nanos(i64::MIN)] {
+                let locked = stop.lock_timeout(&lock, time)?.is_some();
+                let received = receiver.receive_timeout(stop, time);
+                // The wait for a thread to be ready is a killable one.
+                let ready =
+                    stop.killable_within(time, || other.wait_ready().map_err(Error::to_kernel));
+                if (locked, received, ready)
+                    != (false, Err(Refusal::NotNow), Err(Error::Failed(ETIMEDOUT)))
+                {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+    })?;
+    claim!(thread.join() == Outcome::Ended(true));
+    end.complete();
+    drop(held);
     Ok(Passed::Now)
 }
