@@ -14,6 +14,7 @@
 //! should break that wait did not.
 
 mod bench;
+mod chaos;
 mod detaching;
 mod ending;
 mod firmware;
@@ -53,6 +54,10 @@ module! {
         case: i32 {
             default: -1,
             description: "Number of the only case to run (default: all)",
+        },
+        seed: u32 {
+            default: 0,
+            description: "How the dice fall (default: by the clock)",
         },
     },
 }
@@ -189,6 +194,8 @@ cases! {
     signalling::stop_before_signals,
     signalling::stop_while_signals_come,
     signalling::shield_keeps_signals,
+    chaos::owners_do_what_they_like,
+    chaos::owners_of_work_do_what_they_like,
     detaching::detached_thread_is_refused_while_loading,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
