@@ -77,21 +77,6 @@ impl Completion {
         unsafe { sys::threadline_reinit_completion(self.as_raw()) };
     }
 
-    /// Waits in the given task state; `false` if a signal broke the wait.
-    #[inline(never)]
-    pub(crate) fn wait_state(&self, state: u32) -> bool {
-        // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { bindings::wait_for_completion_state(self.as_raw(), state) == 0 }
-    }
-
-    /// Waits for a [`Self::complete_all`] until `CLOCK_MONOTONIC` shows `ns`; `false` if there was
-    /// none by then. Not counted as load, and broken by no signal.
-    #[inline(never)]
-    pub(crate) fn wait_idle_until(&self, ns: i64) -> bool {
-        // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { sys::threadline_wait_idle_until(self.as_raw(), ns) }
-    }
-
     /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`
     /// (or a little later: it is counted in the kernel's timer ticks), or a signal comes.
     #[inline(never)]

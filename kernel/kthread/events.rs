@@ -1,66 +1,112 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The milestones of a life, for those who wait for them.
+//!
+//! As milestones come in one order, one number says which have been reached, and one queue will do
+//! for all who wait: a milestone for which nobody waits costs a look at that.
+//!
+//! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
 use crate::{
-    completion::Completion,
-    life::Milestone, //
+    life::Milestone,
+    sys, //
 };
 use kernel::{
     bindings,
-    prelude::*, //
+    ffi::c_int,
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Release, //
+    },
+    types::Opaque, //
 };
 
-/// An event for each [`Milestone`].
+/// Which [`Milestone`] was reached last, and who waits for the next.
+///
+/// # Invariants
+///
+/// `queue` is initialised.
 #[pin_data]
 pub(crate) struct Events {
+    reached: Atomic<c_int>,
     #[pin]
-    ready: Completion,
-    #[pin]
-    ended: Completion,
-    #[pin]
-    gone: Completion,
+    queue: Opaque<bindings::wait_queue_head>,
 }
+
+// SAFETY: A `struct wait_queue_head` belongs to no task: it may be used and freed by any.
+unsafe impl Send for Events {}
+
+// SAFETY: The C functions that are called through `&Events` lock `wait_queue_head::lock`, and touch
+// `reached` atomically.
+unsafe impl Sync for Events {}
 
 impl Events {
     pub(crate) fn new() -> impl PinInit<Self> {
+        // INVARIANT: It is initialised.
         pin_init!(Self {
-            ready <- Completion::new(),
-            ended <- Completion::new(),
-            gone <- Completion::new(),
+            reached: Atomic::new(0),
+            queue <- Opaque::ffi_init(Self::init_queue),
         })
     }
 
-    /// That of a milestone.
-    pub(crate) fn of(&self, milestone: Milestone) -> &Completion {
+    #[inline(never)]
+    fn init_queue(slot: *mut bindings::wait_queue_head) {
+        // SAFETY: `new` passes a slot that is valid for writes and stays where it is, as it is
+        // pinned.
+        unsafe { sys::threadline_init_queue(slot) };
+    }
+
+    fn number(milestone: Milestone) -> c_int {
         match milestone {
-            Milestone::Ready => &self.ready,
-            Milestone::Ended => &self.ended,
-            Milestone::Gone => &self.gone,
+            Milestone::Ready => 1,
+            Milestone::Ended => 2,
+            Milestone::Gone => 3,
         }
     }
 
-    /// See [`World::announce`](crate::life::World::announce).
+    /// See [`World::announce`](crate::life::World::announce). May be called in any context.
+    #[inline(never)]
     pub(crate) fn announce(&self, milestone: Milestone) {
-        self.of(milestone).complete_all();
+        self.reached.store(Self::number(milestone), Release);
+        // SAFETY: `queue` is initialised by the type invariants. After a full barrier this looks
+        // for waiters, who look at the number after they have queued up.
+        unsafe { sys::threadline_wake_queue(self.queue.get()) };
     }
 
     /// See [`World::wait_for`](crate::life::World::wait_for). Not counted as load, and not
     /// reported as hung: a body may run as long as it likes.
+    #[inline(never)]
     pub(crate) fn wait_for(&self, milestone: Milestone) {
-        self.of(milestone).wait_state(bindings::TASK_IDLE);
+        let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
+        unsafe { sys::threadline_wait_reached(self.queue.get(), reached, number) };
     }
 
     /// See [`World::wait_until`](crate::life::World::wait_until). The deadline is what
     /// `CLOCK_MONOTONIC` shows then, in nanoseconds.
+    #[inline(never)]
     pub(crate) fn wait_until(&self, milestone: Milestone, deadline: i64) -> bool {
-        self.of(milestone).wait_idle_until(deadline)
+        let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
+        unsafe { sys::threadline_wait_reached_until(self.queue.get(), reached, number, deadline) }
+    }
+
+    /// Sleeps interruptibly until the milestone is reached, `true`, or else until the clock shows
+    /// `until` (or a little later), or a signal comes.
+    #[inline(never)]
+    pub(crate) fn wait_breakable(&self, milestone: Milestone, until: i64) -> bool {
+        let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
+        unsafe { sys::threadline_wait_reached_breakable(self.queue.get(), reached, number, until) }
     }
 
     /// Waits for the milestone; [`EINTR`] if the caller was killed before that.
     #[inline(never)]
     pub(crate) fn wait_killable(&self, milestone: Milestone) -> Result {
-        if self.of(milestone).wait_state(bindings::TASK_KILLABLE) {
+        let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
+        if unsafe { sys::threadline_wait_reached_killable(self.queue.get(), reached, number) } {
             Ok(())
         } else {
             Err(EINTR)

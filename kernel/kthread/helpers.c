@@ -139,23 +139,86 @@ void threadline_reinit_completion(struct completion *x)
 }
 
 /*
- * Waits for a complete_all() until CLOCK_MONOTONIC shows @ns; whether there was
- * one. Of the kernel's own waits with a limit none is idle, and none that is
- * not idle may last as long as a caller likes.
+ * The milestones of events.rs: @reached only grows, and @number is reached when
+ * it is not less.
  */
-bool threadline_wait_idle_until(struct completion *x, s64 ns);
-bool threadline_wait_idle_until(struct completion *x, s64 ns)
+void threadline_init_queue(struct wait_queue_head *queue);
+void threadline_init_queue(struct wait_queue_head *queue)
 {
-	while (!completion_done(x)) {
+	init_waitqueue_head(queue);
+}
+
+/* Pairs with the barrier of prepare_to_wait_event(), before the condition. */
+void threadline_wake_queue(struct wait_queue_head *queue);
+void threadline_wake_queue(struct wait_queue_head *queue)
+{
+	if (wq_has_sleeper(queue))
+		wake_up_all(queue);
+}
+
+static bool threadline_reached(const int *reached, int number)
+{
+	return smp_load_acquire(reached) >= number;
+}
+
+void threadline_wait_reached(struct wait_queue_head *queue, const int *reached,
+			     int number);
+void threadline_wait_reached(struct wait_queue_head *queue, const int *reached,
+			     int number)
+{
+	wait_event_idle(*queue, threadline_reached(reached, number));
+}
+
+/* Whether it was reached, and not the caller killed. */
+bool threadline_wait_reached_killable(struct wait_queue_head *queue,
+				      const int *reached, int number);
+bool threadline_wait_reached_killable(struct wait_queue_head *queue,
+				      const int *reached, int number)
+{
+	return !wait_event_killable(*queue, threadline_reached(reached, number));
+}
+
+/* Whether it was reached before CLOCK_MONOTONIC showed @ns. */
+bool threadline_wait_reached_until(struct wait_queue_head *queue,
+				   const int *reached, int number, s64 ns);
+bool threadline_wait_reached_until(struct wait_queue_head *queue,
+				   const int *reached, int number, s64 ns)
+{
+	while (!threadline_reached(reached, number)) {
 		s64 left = ns - ktime_get();
 
 		if (left <= 0)
 			return false;
 		/* Counted from the last timer tick: early by a part of one. */
-		swait_event_idle_timeout_exclusive(x->wait, completion_done(x),
-						   nsecs_to_jiffies(left) + 1);
+		wait_event_idle_timeout(*queue,
+					threadline_reached(reached, number),
+					nsecs_to_jiffies(left) + 1);
 	}
 	return true;
+}
+
+/* The timer ticks until CLOCK_MONOTONIC shows @ns, or a little longer. */
+static long threadline_ticks_until(s64 ns)
+{
+	s64 now;
+
+	if (ns == KTIME_MAX)
+		return MAX_SCHEDULE_TIMEOUT;
+	now = ktime_get();
+	return ns > now ? nsecs_to_jiffies(ns - now) + 1 : 0;
+}
+
+/* The same as a body waits: a signal breaks it. */
+bool threadline_wait_reached_breakable(struct wait_queue_head *queue,
+				       const int *reached, int number, s64 ns);
+bool threadline_wait_reached_breakable(struct wait_queue_head *queue,
+				       const int *reached, int number, s64 ns)
+{
+	might_sleep();
+	return ___wait_event(*queue,
+			     ___wait_cond_timeout(threadline_reached(reached, number)),
+			     THREADLINE_WAITS, 0, threadline_ticks_until(ns),
+			     __ret = schedule_timeout(__ret)) > 0;
 }
 
 /*
@@ -166,15 +229,10 @@ bool threadline_wait_idle_until(struct completion *x, s64 ns)
 bool threadline_wait_until(struct completion *x, s64 ns);
 bool threadline_wait_until(struct completion *x, s64 ns)
 {
-	s64 now = ktime_get();
-	long ticks = ns > now ? nsecs_to_jiffies(ns - now) + 1 : 0;
-
-	if (ns == KTIME_MAX)
-		ticks = MAX_SCHEDULE_TIMEOUT;
 	might_sleep();
 	return ___swait_event(x->wait,
 			      ___wait_cond_timeout(try_wait_for_completion(x)),
-			      THREADLINE_WAITS, ticks,
+			      THREADLINE_WAITS, threadline_ticks_until(ns),
 			      __ret = schedule_timeout(__ret)) > 0;
 }
 

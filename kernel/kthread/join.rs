@@ -4,6 +4,10 @@
 
 use crate::{
     anystop::AnyStop,
+    clock::{
+        self,
+        NEVER, //
+    },
     error::Stopped,
     handle::Handle,
     host::Host,
@@ -55,7 +59,10 @@ impl AnyStop {
     #[track_caller]
     fn join_any<H: Host, T: Send>(&self, other: &Handle<H, T>) -> Result<Outcome<T>, Stopped> {
         if !other.host().is_current() {
-            self.wait(other.host().events().of(Milestone::Ended))?;
+            let events = other.host().events();
+            self.wait_by(NEVER, |until| {
+                events.wait_breakable(Milestone::Ended, until)
+            })?;
         }
         Ok(other.join())
     }
@@ -66,8 +73,9 @@ impl AnyStop {
         other: &Handle<H, T>,
         time: Delta,
     ) -> Result<Option<Outcome<T>>, Stopped> {
-        let ended = other.host().events().of(Milestone::Ended);
-        if !other.host().is_current() && !self.wait_timeout(ended, time)? {
+        let events = other.host().events();
+        let sleep = |until| events.wait_breakable(Milestone::Ended, until);
+        if !other.host().is_current() && !self.wait_by(clock::after(time), sleep)? {
             return Ok(None);
         }
         Ok(Some(other.join()))

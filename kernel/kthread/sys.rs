@@ -35,8 +35,28 @@ extern "C" {
     pub(crate) fn threadline_worker_forget();
     pub(crate) fn threadline_worker_is_current(worker: *mut *mut c_void) -> bool;
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
-    pub(crate) fn threadline_wait_idle_until(
-        completion: *mut bindings::completion,
+    pub(crate) fn threadline_init_queue(queue: *mut bindings::wait_queue_head);
+    pub(crate) fn threadline_wake_queue(queue: *mut bindings::wait_queue_head);
+    pub(crate) fn threadline_wait_reached(
+        queue: *mut bindings::wait_queue_head,
+        reached: *const c_int,
+        number: c_int,
+    );
+    pub(crate) fn threadline_wait_reached_killable(
+        queue: *mut bindings::wait_queue_head,
+        reached: *const c_int,
+        number: c_int,
+    ) -> bool;
+    pub(crate) fn threadline_wait_reached_until(
+        queue: *mut bindings::wait_queue_head,
+        reached: *const c_int,
+        number: c_int,
+        ns: i64,
+    ) -> bool;
+    pub(crate) fn threadline_wait_reached_breakable(
+        queue: *mut bindings::wait_queue_head,
+        reached: *const c_int,
+        number: c_int,
         ns: i64,
     ) -> bool;
     pub(crate) fn threadline_wait_begin(
