@@ -96,6 +96,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         trials.extend(debug::trials(lab, &kernel.release, &debug)?);
         grounds.push(debug);
     }
+    trials.push(book_test(lab, &ground, &trials));
     let listing = arguments.list;
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -226,6 +227,21 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
         }
     });
     vec![examples, fence, lints, documentation]
+}
+
+/// Every test that the book names as a proof is among `trials`, whole or by its beginning.
+fn book_test(lab: &Lab, ground: &Arc<Ground>, trials: &[Trial]) -> Trial {
+    let page = lab.source.join("docs/src/guarantees.md");
+    let tests: Vec<_> = trials.iter().map(|trial| trial.name().to_owned()).collect();
+    ground.trial("source::book_names_real_tests".to_owned(), move |_| {
+        let page = std::fs::read_to_string(page)?;
+        let quoted = page.split('`').skip(1).step_by(2);
+        for name in quoted.filter(|quoted| quoted.contains("::")) {
+            let is_there = tests.iter().any(|test| test.starts_with(name));
+            anyhow::ensure!(is_there, "there is no test {name}");
+        }
+        Ok(())
+    })
 }
 
 /// The rooms of the kernel side that may be unsafe: the abstractions.
