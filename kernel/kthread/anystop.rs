@@ -13,6 +13,7 @@ use crate::{
         Protocol,
         World, //
     },
+    pause::Pause,
     site::{
         Site,
         Waiting, //
@@ -36,6 +37,9 @@ use kernel::{
 pub(crate) trait Place {
     /// Where it is noted in which line the body waits.
     fn site(&self) -> &Site;
+
+    /// Who wants it to hold still, where it can.
+    fn pausing(&self) -> Option<&Pause>;
 }
 
 /// What runs the body, without its type.
@@ -118,6 +122,11 @@ impl AnyStop {
         self.runner().interrupt();
     }
 
+    /// Whether a stop has been asked for, also where a shield hides it.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.runner().is_asked()
+    }
+
     fn runner(&self) -> &dyn Runner {
         // SAFETY: Valid by the type invariants.
         unsafe { self.runner.as_ref() }
@@ -126,7 +135,7 @@ impl AnyStop {
     /// Whether a stop has been asked for. In a [shield](Self::shield), not before its time is over.
     #[inline(never)]
     pub fn is_stopped(&self) -> bool {
-        self.runner().is_asked() && self.shield.is_none_or(|end| clock::now() >= end)
+        self.is_asked() && self.shield.is_none_or(|end| clock::now() >= end)
     }
 
     /// [`Stopped`] if [a stop has been asked for](Self::is_stopped). For long work between waits.
@@ -240,7 +249,15 @@ impl AnyStop {
             // signal may have been discarded in the shield.
             let limit = self.limit(until);
             self.check()?;
-            if sleep(limit) {
+            let came = match self.runner().pausing() {
+                Some(pause) => pause.doze(self, || sleep(limit)),
+                None => Some(sleep(limit)),
+            };
+            let Some(came) = came else {
+                // It has held still instead.
+                continue;
+            };
+            if came {
                 return Ok(true);
             }
             if clock::now() >= until {

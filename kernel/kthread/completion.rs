@@ -77,6 +77,13 @@ impl Completion {
         unsafe { sys::threadline_reinit_completion(self.as_raw()) };
     }
 
+    /// Waits until it is completed; `false` if the caller was killed before that.
+    #[inline(never)]
+    pub(crate) fn wait_killable(&self) -> bool {
+        // SAFETY: `inner` is initialised; callers may sleep.
+        unsafe { bindings::wait_for_completion_killable(self.as_raw()) == 0 }
+    }
+
     /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`
     /// (or a little later: it is counted in the kernel's timer ticks), or a signal comes.
     #[inline(never)]

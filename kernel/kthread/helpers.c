@@ -60,6 +60,14 @@ void threadline_discard_signals(void)
 		;
 }
 
+/* Breaks an interruptible wait of @task, but no killable one, and kills nobody. */
+void threadline_nudge(struct task_struct *task);
+void threadline_nudge(struct task_struct *task)
+{
+	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
+	wake_up_process(task);
+}
+
 /* Lets in a signal from anybody, blocked, so that it waits until it is taken. */
 void threadline_listen(int sig);
 void threadline_listen(int sig)
@@ -327,8 +335,7 @@ static enum hrtimer_restart threadline_ring(struct hrtimer *timer)
 	struct threadline_alarm *alarm =
 		container_of(timer, struct threadline_alarm, timer);
 
-	set_tsk_thread_flag(alarm->task, TIF_NOTIFY_SIGNAL);
-	wake_up_process(alarm->task);
+	threadline_nudge(alarm->task);
 	return HRTIMER_NORESTART;
 }
 
@@ -413,10 +420,8 @@ void threadline_worker_interrupt(struct task_struct **worker);
 void threadline_worker_interrupt(struct task_struct **worker)
 {
 	guard(raw_spinlock_irqsave)(&threadline_workers);
-	if (*worker) {
-		set_tsk_thread_flag(*worker, TIF_NOTIFY_SIGNAL);
-		wake_up_process(*worker);
-	}
+	if (*worker)
+		threadline_nudge(*worker);
 }
 
 void threadline_worker_forget(void);

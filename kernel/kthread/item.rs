@@ -21,6 +21,7 @@ use crate::{
         Protocol,
         World, //
     },
+    pause::Pause,
     site::Site,
     sys,
     watch::Watch, //
@@ -143,6 +144,11 @@ impl Item {
 impl Place for Item {
     fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// A worker that held still would keep others waiting that know nothing of it.
+    fn pausing(&self) -> Option<&Pause> {
+        None
     }
 }
 

@@ -105,7 +105,7 @@
 //! `item.rs` for a work item. `anystop.rs` has the wait that all waits are made of. `slot.rs` is
 //! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
 //! knows the threads of a module, by their `member.rs` and along the tree of scopes in
-//! `branch.rs`; `nets.rs` knows the modules. `watch.rs` and `lookout.rs` report a stop that takes
+//! `branch.rs`; `nets.rs` knows the modules. `pause.rs` is how a thread holds still. `watch.rs` and `lookout.rs` report a stop that takes
 //! too long.
 
 /// What the lines begin with that the library logs.
@@ -135,6 +135,7 @@ mod member;
 mod mutex;
 mod net;
 mod nets;
+mod pause;
 mod platform;
 mod priority;
 mod published;

@@ -29,6 +29,7 @@ extern "C" {
     pub(crate) fn set_freezable() -> bool;
     pub(crate) fn threadline_wait_until(completion: *mut bindings::completion, ns: i64) -> bool;
     pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
+    pub(crate) fn threadline_nudge(task: *mut c_void);
     pub(crate) fn threadline_worker_enter(worker: *mut *mut c_void);
     pub(crate) fn threadline_worker_leave(worker: *mut *mut c_void);
     pub(crate) fn threadline_worker_interrupt(worker: *mut *mut c_void);

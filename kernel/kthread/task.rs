@@ -15,6 +15,7 @@ use crate::{
         Milestone,
         World, //
     },
+    pause::Pause,
     priority::Priority,
     signal::Signal,
     site::Site,
@@ -78,6 +79,8 @@ pub(crate) struct Kthread {
     /// It stands still while the machine sleeps.
     freezable: bool,
     #[pin]
+    pause: Pause,
+    #[pin]
     events: Events,
 }
 
@@ -91,6 +94,7 @@ impl Kthread {
             site: Site::new(),
             watch: Watch::new(report_after),
             freezable,
+            pause <- Pause::new(),
             events <- Events::new(),
         })
     }
@@ -144,7 +148,12 @@ impl Kthread {
         unsafe { affinity.tie(task) }
     }
 
-    fn task(&self) -> Option<&Task> {
+    /// Who wants it to hold still.
+    pub(crate) fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    pub(crate) fn task(&self) -> Option<&Task> {
         self.task.as_ref().map(|task| &**task)
     }
 
@@ -219,6 +228,10 @@ impl Kthread {
 impl Place for Kthread {
     fn site(&self) -> &Site {
         &self.site
+    }
+
+    fn pausing(&self) -> Option<&Pause> {
+        Some(&self.pause)
     }
 }
 
@@ -301,6 +314,9 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
+        if milestone == Milestone::Ended {
+            self.pause.release();
+        }
         self.events.announce(milestone);
     }
 

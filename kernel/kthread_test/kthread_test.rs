@@ -20,6 +20,7 @@ mod ending;
 mod firmware;
 mod limited;
 mod nesting;
+mod pausing;
 mod reporting;
 mod safety;
 mod scheduling;
@@ -196,6 +197,13 @@ cases! {
     signalling::shield_keeps_signals,
     chaos::owners_do_what_they_like,
     chaos::owners_of_work_do_what_they_like,
+    pausing::pause_holds_a_thread_still,
+    pausing::pauses_are_counted,
+    pausing::paused_wait_goes_on,
+    pausing::stop_while_paused,
+    pausing::pause_of_one_that_ends,
+    pausing::pause_itself,
+    pausing::pause_breaks_no_firmware_wait,
     detaching::detached_thread_is_refused_while_loading,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Threads that hold still for a while.
+
+use crate::bench::{
+    claim,
+    event,
+    Bench,
+    Count,
+    Passed,
+    Verdict, //
+};
+use kernel::{
+    device::Bound,
+    faux,
+    prelude::*,
+    sync::{
+        Arc,
+        SetOnce, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+use kthread::{
+    Builder,
+    Outcome,
+    Scope,
+    Stop,
+    Thread,
+    Ticker, //
+};
+
+const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+
+/// A thread that ticks, and counts its ticks.
+fn ticking(scope: &Scope, ticks: &Count) -> Result<Thread<()>> {
+    let ticks = ticks.clone();
+    Builder::new(fmt!("ticking")).spawn(scope, move |stop: &Stop| {
+        let mut ticker = Ticker::new(Delta::from_millis(1))?;
+        loop {
+            ticker.wait(stop)?;
+            ticks.up();
+        }
+    })
+}
+
+/// Waits until there are so many more.
+fn await_more(ticks: &Count, more: i32) {
+    let enough = ticks.get() + more;
+    while ticks.get() < enough {
+        fsleep(Delta::from_millis(1));
+    }
+}
+
+/// While one holds still, another of its kind goes on; then both do. Over and over.
+pub(crate) fn pause_holds_a_thread_still(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (held, free) = (Count::new()?, Count::new()?);
+    let (thread, other) = (ticking(&scope, &held)?, ticking(&scope, &free)?);
+    for _ in 0..5 {
+        await_more(&held, 2);
+        thread.pause()?;
+        let before = held.get();
+        await_more(&free, 20);
+        claim!(held.get() == before);
+        thread.resume();
+    }
+    await_more(&held, 2);
+    claim!(thread.stop() == Outcome::Stopped);
+    claim!(other.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+/// As many as have paused it have to resume it; to resume it more often is no credit.
+pub(crate) fn pauses_are_counted(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (held, free) = (Count::new()?, Count::new()?);
+    let (thread, _other) = (ticking(&scope, &held)?, ticking(&scope, &free)?);
+    thread.resume();
+    thread.pause()?;
+    thread.pause()?;
+    let before = held.get();
+    await_more(&free, 20);
+    claim!(held.get() == before);
+    thread.resume();
+    await_more(&free, 20);
+    claim!(held.get() == before);
+    thread.resume();
+    await_more(&held, 2);
+    Ok(Passed::Now)
+}
+
+/// A wait without an end is no obstacle. What it waits for comes meanwhile, and is there after.
+pub(crate) fn paused_wait_goes_on(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (come, passed, free) = (event()?, Count::new()?, Count::new()?);
+    let thread = Builder::new(fmt!("waiting")).spawn_ready(&scope, {
+        let (come, passed) = (come.clone(), passed.clone());
+        move |stop: &Stop| {
+            stop.ready();
+            stop.wait(&come)?;
+            passed.up();
+            // What has broken the wait is forgotten.
+            Ok(!current!().signal_pending())
+        }
+    })?;
+    let _other = ticking(&scope, &free)?;
+    thread.pause()?;
+    come.complete();
+    await_more(&free, 20);
+    claim!(passed.get() == 0);
+    thread.resume();
+    claim!(thread.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
+/// A stop lets a paused thread go on, and a shield then lets it finish.
+pub(crate) fn stop_while_paused(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let thread = ticking(&scope, &Count::new()?)?;
+    thread.pause()?;
+    claim!(thread.stop() == Outcome::Stopped);
+
+    let done = event()?;
+    let thread = Builder::new(fmt!("shielded")).spawn_ready(&scope, {
+        let done = done.clone();
+        move |stop: &Stop| {
+            stop.ready();
+            stop.shield(FOR_EVER, |shielded| shielded.wait(&done))?;
+            Ok(stop.check().is_err())
+        }
+    })?;
+    thread.pause()?;
+    thread.ask_stop();
+    done.complete();
+    claim!(thread.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
+/// One that has ended can't be paused, nor one that ends instead.
+pub(crate) fn pause_of_one_that_ends(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let thread = Builder::new(fmt!("ending")).spawn_ready(&scope, |stop: &Stop| {
+        stop.ready();
+        // No wait of the library.
+        fsleep(Delta::from_millis(50));
+        Ok(())
+    })?;
+    claim!(thread.pause() == Err(ESRCH));
+    claim!(thread.join() == Outcome::Ended(()));
+    claim!(thread.pause() == Err(ESRCH));
+    thread.resume();
+    Ok(Passed::Now)
+}
+
+/// A thread that would wait for itself to hold still is told so.
+pub(crate) fn pause_itself(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let own = Arc::new(SetOnce::<Thread<()>>::new(), GFP_KERNEL)?;
+    let (given, told) = (event()?, Count::new()?);
+    let thread = Builder::new(fmt!("itself")).spawn(&scope, {
+        let (own, given, told) = (own.clone(), given.clone(), told.clone());
+        move |stop: &Stop| {
+            stop.wait(&given)?;
+            if (*own).as_ref().map(Thread::pause) == Some(Err(EDEADLK)) {
+                told.up();
+            }
+            Ok(())
+        }
+    })?;
+    own.populate(thread);
+    given.complete();
+    claim!((*own).as_ref().map(Thread::join) == Some(Outcome::Ended(())));
+    claim!(told.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// Who pauses a thread that waits for firmware waits too, and breaks nothing; and gives up when it
+/// is stopped itself.
+pub(crate) fn pause_breaks_no_firmware_wait(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let device = faux::Registration::new(c"kthread_test", None)?;
+    let thread = Builder::new(fmt!("firmware")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        let faux: &faux::Device<Bound> = device.as_ref();
+        let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
+        Ok(firmware.size())
+    })?;
+    // Where user space is not asked, it takes no time to find that there is no such file.
+    fsleep(Delta::from_millis(300));
+    let thread = Arc::new(thread, GFP_KERNEL)?;
+    let pauser = Builder::new(fmt!("pauser")).spawn_ready(&scope, {
+        let thread = thread.clone();
+        move |stop: &Stop| {
+            stop.ready();
+            Ok(thread.pause().err())
+        }
+    })?;
+    fsleep(Delta::from_millis(300));
+    if thread.is_finished() {
+        claim!(thread.join() == Outcome::Failed(ENOENT));
+        return Ok(Passed::Skipped(
+            "the kernel does not ask user space for firmware",
+        ));
+    }
+    claim!(!pauser.is_finished());
+    claim!(pauser.stop() == Outcome::Ended(Some(EINTR)));
+    claim!(!thread.is_finished());
+    claim!(thread.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
