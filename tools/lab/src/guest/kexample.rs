@@ -45,6 +45,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("kexample::open_files_keep_no_thread", |_| {
         readers::open_files_keep_no_thread()
     }),
+    ("kexample::stands_still_while_the_machine_sleeps", |_| {
+        stands_still_while_the_machine_sleeps()
+    }),
 ];
 
 const DEVICE: &str = "/dev/kexample";
@@ -106,6 +109,36 @@ fn await_ticks(count: u64) -> Result<()> {
     wait_until("kexample has ticked on", || {
         newest().is_ok_and(|now| now.ticks >= first + count)
     })
+}
+
+/// The kernel goes to sleep as far as the freezer, stays there for a second, and
+/// wakes up: the thread, which is freezable, misses the ticks of that second and
+/// then goes on.
+fn stands_still_while_the_machine_sleeps() -> Result<()> {
+    const SECONDS: u64 = 1;
+    const PERIOD_MS: u64 = 10;
+    modules::insmod(Driver::Ours, "kexample", &format!("period_ms={PERIOD_MS}"))?;
+    await_ticks(5)?;
+    let before = newest()?;
+    fs::write(
+        "/sys/module/suspend/parameters/pm_test_delay",
+        SECONDS.to_string(),
+    )?;
+    fs::write("/sys/power/pm_test", "freezer")?;
+    let slept = fs::write("/sys/power/state", "mem");
+    fs::write("/sys/power/pm_test", "none")?;
+    slept.context("the machine does not go to sleep")?;
+    await_ticks(5)?;
+    let after = newest()?;
+    // Frozen for a second, it can't have been there for the ticks of that second.
+    // One may have been under way when the freezer came, and one when it left.
+    let missed = after.missed - before.missed;
+    ensure!(
+        missed >= SECONDS * 1000 / PERIOD_MS - 2,
+        "it has missed {missed} ticks only: it was awake"
+    );
+    ensure!(after.state == "running", "it is {}", after.state);
+    modules::rmmod("kexample")
 }
 
 /// The kernel thread of this name.
