@@ -29,8 +29,8 @@
 //! file was opened with `O_NONBLOCK`. `poll()`, `select()` and `epoll` call the file readable
 //! exactly when a read would not wait, and hung up when the publisher is gone.
 //!
-//! Open files keep the module from being unloaded, by `EBUSY`. When the last one is closed it can
-//! go.
+//! Open files keep the module from being unloaded: `delete_module()` fails with `EAGAIN`. When the
+//! last one is closed it can go.
 //!
 //! # An example
 //!
