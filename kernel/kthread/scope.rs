@@ -104,8 +104,9 @@ impl Drop for Scope {
 /// The scope of a whole module, within which all its other scopes are.
 ///
 /// It is a field of the type that `module!` is given, and a [`Scope`] itself, for threads that
-/// serve the module as a whole; a [`Scope::stop`] of it stops all that the module has. When it is dropped, no thread of the module is left, no matter
-/// what has been leaked, and no new one can be started. After that the module's code may go.
+/// serve the module as a whole; a [`Scope::stop`] of it stops all that the module has. When it is
+/// dropped, no thread of the module is left, no matter what has been leaked, and no new one can be
+/// started. After that the module's code may go.
 ///
 /// That it is dropped is the one thing that is left to the module's author: don't wrap it in
 /// [`MaybeUninit`](core::mem::MaybeUninit), which drops nothing. The same is true of all
