@@ -61,6 +61,11 @@ pub(crate) struct Item {
     #[pin]
     work: Opaque<bindings::work_struct>,
     /// Of its own, since one item may wait for another, which lockdep would take for itself.
+    ///
+    /// The worker uses it, by its copy of the work's lockdep map, until shortly after the function
+    /// has returned. That is over when [`World::bury`] returns, before which the item's block is
+    /// not freed. Its drop sleeps where lockdep is on, so the last reference to a block must not
+    /// go in atomic context; whoever has one may sleep anyway.
     #[pin]
     key: LockClassKey,
     #[pin]
