@@ -47,9 +47,11 @@ pub(crate) fn spread(module: &'static ThisModule) -> Result<Arc<Branch>> {
         if nets.iter().any(|other| other.net().module() == module) {
             return Err(EBUSY);
         }
-        nets.push(root.clone(), GFP_KERNEL)?;
-        Ok(root)
-    })
+        Ok(nets.push(root.clone(), GFP_KERNEL)?)
+    })?;
+    // Where it was refused, it has been dropped here, and not under the lock: its lookout's timer
+    // is waited for.
+    Ok(root)
 }
 
 /// The root over the net under the module, or [`ENODEV`].
