@@ -14,32 +14,42 @@ use kernel::{
     }, //
 };
 
+/// How many branches may be on each other, without the root. The last reference to one may be the
+/// last to all that it is on: they are dropped within each other, on one kernel stack.
+const DEEPEST: usize = 16;
+
 /// A scope, as its threads and the scopes within it know it: it stays as long as one of those.
 ///
 /// The root is the module. Whatever is done to a branch is done to all that is on it.
 pub(crate) struct Branch {
     net: Arc<Net>,
     parent: Option<Arc<Branch>>,
+    /// How many others it is on.
+    depth: usize,
     closed: LockedBy<bool, Threads>,
 }
 
 impl Branch {
     /// The root of a tree of its own, under the given net.
     pub(crate) fn root(net: Arc<Net>) -> Result<Arc<Self>> {
-        Self::new(net, None)
+        Self::new(net, None, 0)
     }
 
-    /// A new branch on this one.
+    /// A new branch on this one. [`EINVAL`] if that would be too many on each other.
     #[inline(never)]
     pub(crate) fn fork(self: &Arc<Self>) -> Result<Arc<Self>> {
-        Self::new(self.net.clone(), Some(self.clone()))
+        if self.depth == DEEPEST {
+            return Err(EINVAL);
+        }
+        Self::new(self.net.clone(), Some(self.clone()), self.depth + 1)
     }
 
-    fn new(net: Arc<Net>, parent: Option<Arc<Self>>) -> Result<Arc<Self>> {
+    fn new(net: Arc<Net>, parent: Option<Arc<Self>>, depth: usize) -> Result<Arc<Self>> {
         let closed = LockedBy::new(net.threads(), false);
         let branch = Self {
             net,
             parent,
+            depth,
             closed,
         };
         Ok(Arc::new(branch, GFP_KERNEL)?)

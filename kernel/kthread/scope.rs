@@ -54,7 +54,10 @@ impl Scope {
     ///
     /// A stop of this one stops the threads of the other too: all are asked before the first is
     /// waited for, whichever of the two they belong to. Once this one has been dropped, no threads
-    /// can be started in the other any more. Fails with [`ENOMEM`].
+    /// can be started in the other any more.
+    ///
+    /// Scopes nest 16 deep, not counting the [`ModuleScope`]: one more fails with [`EINVAL`]. Fails
+    /// also with [`ENOMEM`].
     ///
     /// # Examples
     ///

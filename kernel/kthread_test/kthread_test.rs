@@ -153,6 +153,7 @@ cases! {
     nesting::outer_stop_costs_the_slowest,
     nesting::inner_ends_alone,
     nesting::outer_covers_leaked_inner,
+    nesting::scopes_nest_so_deep,
     nesting::nothing_starts_within_a_scope_that_has_gone,
     nesting::outer_dropped_by_thread_of_inner,
     nesting::inner_dropped_by_thread_of_outer,

@@ -116,6 +116,23 @@ pub(crate) fn outer_covers_leaked_inner(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A chain of scopes is dropped link by link on one kernel stack: it must not get too long.
+pub(crate) fn scopes_nest_so_deep(bench: &Bench<'_>) -> Verdict {
+    const DEEPEST: usize = 16;
+
+    let outer = bench.scope()?;
+    let mut inner = outer.nested()?;
+    for _ in 2..DEEPEST {
+        // The one around it is dropped, and is kept in memory by this one alone.
+        inner = inner.nested()?;
+    }
+    claim!(inner.nested().err() == Some(EINVAL));
+
+    drop(inner);
+    claim!(outer.nested().is_ok());
+    Ok(Passed::Now)
+}
+
 pub(crate) fn nothing_starts_within_a_scope_that_has_gone(bench: &Bench<'_>) -> Verdict {
     let outer = bench.scope()?;
     let middle = outer.nested()?;
