@@ -51,6 +51,19 @@ void threadline_allow_interrupt(void)
 	allow_kernel_signal(SIGKILL);
 }
 
+/*
+ * Makes TIF_SIGPENDING say what is pending. While the machine freezes
+ * recalc_sigpending() leaves it set for the sake of processes, and a wait that
+ * it breaks again and again never sleeps, so that its thread is never frozen.
+ */
+static void threadline_settle_signals(void)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	clear_thread_flag(TIF_SIGPENDING);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 /* Takes all signals that can break a wait: the blocked ones are left. */
 void threadline_discard_signals(void);
 void threadline_discard_signals(void)
@@ -58,6 +71,7 @@ void threadline_discard_signals(void)
 	clear_notify_signal();
 	while (kernel_dequeue_signal())
 		;
+	threadline_settle_signals();
 }
 
 /* Breaks an interruptible wait of @task, but no killable one, and kills nobody. */
@@ -126,6 +140,7 @@ void threadline_sleep_unblocked_until(s64 ns)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	threadline_sleep_until(ns);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	threadline_settle_signals();
 }
 
 /* @comm has room for TASK_COMM_LEN bytes. */
