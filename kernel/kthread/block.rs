@@ -24,6 +24,7 @@ use crate::{
         Entry,
         Member, //
     },
+    net::Waits,
     slot::Slot,
     stop::Stop,
     task::Kthread, //
@@ -63,6 +64,13 @@ pub(crate) trait Joinable<H, T>: Member {
     /// Waits until it has said that it is ready, or has left a value. If it ended without, this is
     /// why. [`EINTR`] if the caller was killed, [`EDEADLK`] if it is the body, and not ready.
     fn wait_ready(&self) -> Result;
+
+    /// Notes that the caller waits for its end until what is returned is dropped, or it is asked to
+    /// stop itself. See [`Net::begin_wait`](crate::net::Net::begin_wait).
+    fn begin_wait(&self) -> core::result::Result<Waits<'_>, NotGone>;
+
+    /// Whether the caller may wait for its end, for a time.
+    fn check_wait(&self) -> core::result::Result<(), NotGone>;
 
     /// [`Member::join`], but gives up when the [clock](crate::clock) shows the time.
     fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone>;
@@ -188,6 +196,10 @@ where
         self.host.ask();
     }
 
+    fn is_asked(&self) -> bool {
+        self.host.life().is_asked()
+    }
+
     fn is_ended(&self) -> bool {
         self.host.life().is_ended()
     }
@@ -207,7 +219,7 @@ where
         if self.host.life().is_gone() {
             return Ok(());
         }
-        let _waits = self.entry.net().begin_wait(self)?;
+        let _waits = self.entry.net().begin_wait(self, false)?;
         self.host.join(|| self.settle())
     }
 }
@@ -237,8 +249,16 @@ where
         self.failure().map_or(Ok(()), Err)
     }
 
+    fn begin_wait(&self) -> core::result::Result<Waits<'_>, NotGone> {
+        self.entry.net().begin_wait(self, true)
+    }
+
+    fn check_wait(&self) -> core::result::Result<(), NotGone> {
+        self.entry.net().check_wait(self)
+    }
+
     fn join_until(&self, deadline: i64) -> core::result::Result<(), NotGone> {
-        self.entry.net().check_wait(self)?;
+        self.check_wait()?;
         self.host.join_until(deadline, || self.settle())
     }
 

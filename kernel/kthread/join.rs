@@ -23,7 +23,8 @@ use kernel::time::Delta;
 impl AnyStop {
     /// Waits until the thread has ended and is gone.
     ///
-    /// A thread that waits for itself gets [`Outcome::Itself`].
+    /// A thread that waits for itself gets [`Outcome::Itself`], and so does one that waits for a
+    /// thread which waits for it, unless that has been asked to stop.
     #[track_caller]
     pub fn join<T: Send>(&self, thread: &Thread<T>) -> Result<Outcome<T>, Stopped> {
         self.join_any(thread.handle())
@@ -58,12 +59,14 @@ impl AnyStop {
 
     #[track_caller]
     fn join_any<H: Host, T: Send>(&self, other: &Handle<H, T>) -> Result<Outcome<T>, Stopped> {
-        if !other.host().is_current() {
-            let events = other.host().events();
-            self.wait_by(NEVER, |until| {
-                events.wait_breakable(Milestone::Ended, until)
-            })?;
-        }
+        let Ok(waits) = other.block().begin_wait() else {
+            return Ok(Outcome::Itself);
+        };
+        let events = other.host().events();
+        self.wait_by(NEVER, |until| {
+            events.wait_breakable(Milestone::Ended, until)
+        })?;
+        drop(waits);
         Ok(other.join())
     }
 
@@ -73,9 +76,12 @@ impl AnyStop {
         other: &Handle<H, T>,
         time: Delta,
     ) -> Result<Option<Outcome<T>>, Stopped> {
+        if other.block().check_wait().is_err() {
+            return Ok(Some(Outcome::Itself));
+        }
         let events = other.host().events();
         let sleep = |until| events.wait_breakable(Milestone::Ended, until);
-        if !other.host().is_current() && !self.wait_by(clock::after(time), sleep)? {
+        if !self.wait_by(clock::after(time), sleep)? {
             return Ok(None);
         }
         Ok(Some(other.join()))

@@ -27,6 +27,9 @@ pub(crate) trait Member: Send + Sync {
     /// Asks it to stop.
     fn ask(&self);
 
+    /// Whether it has been asked to stop.
+    fn is_asked(&self) -> bool;
+
     /// Whether its body has ended.
     fn is_ended(&self) -> bool;
 
@@ -46,6 +49,14 @@ pub(crate) trait Member: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Name(usize);
 
+/// Whose end a thread waits for, for as long as it takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Awaited {
+    pub(crate) name: Name,
+    /// Whether a stop of the one who waits breaks the wait: once it is asked, this leads nowhere.
+    pub(crate) breakable: bool,
+}
+
 /// The place of a thread in its net, part of the thread's own block.
 pub(crate) struct Entry {
     branch: Arc<Branch>,
@@ -59,7 +70,7 @@ struct Notes {
     next: Option<Arc<dyn Member>>,
     previous: Option<Arc<dyn Member>>,
     listed: bool,
-    awaits: Option<Name>,
+    awaits: Option<Awaited>,
 }
 
 impl Entry {
@@ -98,12 +109,12 @@ impl Entry {
 
     /// Whose end it waits for, for as long as it takes. That one's block is alive meanwhile, so the
     /// name is its own.
-    pub(crate) fn awaits(&self, threads: &Threads) -> Option<Name> {
+    pub(crate) fn awaits(&self, threads: &Threads) -> Option<Awaited> {
         self.notes.access(threads).awaits
     }
 
-    pub(crate) fn set_awaits(&self, threads: &mut Threads, name: Option<Name>) {
-        self.notes.access_mut(threads).awaits = name;
+    pub(crate) fn set_awaits(&self, threads: &mut Threads, awaited: Option<Awaited>) {
+        self.notes.access_mut(threads).awaits = awaited;
     }
 }
 
@@ -114,7 +125,8 @@ impl Entry {
 /// From `first` on, each `next` leads to the next one, whose `previous` leads back. Just those
 /// that are met on this way are `listed`, and only they have links.
 ///
-/// Who follows [`Entry::awaits`] from thread to thread never comes to the same one twice.
+/// Who follows [`Entry::awaits`] from thread to thread, but not that of a wait which a stop has
+/// broken or is about to, never comes to the same one twice.
 #[derive(Default)]
 pub(crate) struct Threads {
     first: Option<Arc<dyn Member>>,
@@ -186,6 +198,10 @@ impl Threads {
 
     /// The thread whose end this one waits for.
     fn awaited(&self, member: &dyn Member) -> Option<&dyn Member> {
-        member.entry().awaits(self).and_then(|name| self.find(name))
+        let Awaited { name, breakable } = member.entry().awaits(self)?;
+        if breakable && member.is_asked() {
+            return None;
+        }
+        self.find(name)
     }
 }

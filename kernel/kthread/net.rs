@@ -11,6 +11,7 @@ use crate::{
     life::NotGone,
     lookout::Lookout,
     member::{
+        Awaited,
         Entry,
         Member,
         Threads, //
@@ -120,11 +121,13 @@ impl Net {
 
     /// Notes that the caller waits for the end of the thread, until what is returned is dropped.
     ///
-    /// Refused as by [`Self::check_wait`].
+    /// Where a stop of the caller breaks the wait, it is `breakable`. Refused as by
+    /// [`Self::check_wait`].
     #[inline(never)]
     pub(crate) fn begin_wait(
         &self,
         member: &dyn Member,
+        breakable: bool,
     ) -> core::result::Result<Waits<'_>, NotGone> {
         if !task::is_of_kernel() {
             return Ok(Waits {
@@ -138,7 +141,8 @@ impl Net {
         if let Some(caller) = &caller {
             // INVARIANT: Nothing leads from the other thread to this one, as was checked.
             let name = member.entry().name();
-            caller.entry().set_awaits(&mut threads, Some(name));
+            let awaited = Awaited { name, breakable };
+            caller.entry().set_awaits(&mut threads, Some(awaited));
         }
         Ok(Waits { net: self, caller })
     }

@@ -138,6 +138,8 @@ cases! {
     safety::own_scope_dropped_by_its_thread,
     safety::scope_stopped_by_two_of_its_threads,
     safety::threads_that_wait_for_each_other,
+    safety::bodies_that_join_each_other,
+    safety::body_stops_who_joins_it,
     safety::closure_that_owns_its_scope,
     safety::closure_that_owns_its_handle,
     safety::scope_needs_its_module,

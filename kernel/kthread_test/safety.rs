@@ -238,6 +238,65 @@ pub(crate) fn threads_that_wait_for_each_other(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// The waits of these are broken by a stop, but nobody asks for one.
+pub(crate) fn bodies_that_join_each_other(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let pair = Arc::pin_init(new_mutex!(KVec::<Arc<Thread<()>>>::new()), GFP_KERNEL)?;
+    let (go, told) = (event()?, Count::new()?);
+    let mut threads = KVec::new();
+    for index in 0..2 {
+        let (pair, go, told) = (pair.clone(), go.clone(), told.clone());
+        let thread = Builder::new(fmt!("pair/{index}")).spawn(&scope, move |stop: &Stop| {
+            stop.wait(&go)?;
+            let other = pair.lock()[1 - index].clone();
+            if stop.join(&other)? == Outcome::Itself {
+                told.up();
+            }
+            Ok(())
+        })?;
+        threads.push(Arc::new(thread, GFP_KERNEL)?, GFP_KERNEL)?;
+    }
+    for thread in &threads {
+        pair.lock().push(thread.clone(), GFP_KERNEL)?;
+    }
+    go.complete_all();
+
+    for thread in &threads {
+        thread.join();
+    }
+    claim!(told.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// One body joins the other, which stops it: the stop breaks that wait, so this is no ring.
+pub(crate) fn body_stops_who_joins_it(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let mailbox = Arc::pin_init(new_mutex!(None::<Arc<Thread<bool>>>), GFP_KERNEL)?;
+    let (go, here) = (event()?, event()?);
+    let joiner = Builder::new(fmt!("joiner")).spawn(&scope, {
+        let (mailbox, go, here) = (mailbox.clone(), go.clone(), here.clone());
+        move |stop: &Stop| {
+            stop.wait(&go)?;
+            let other = mailbox.lock().take();
+            here.complete();
+            Ok(other.is_some_and(|other| stop.join(&other).is_err()))
+        }
+    })?;
+    let stopper = Builder::new(fmt!("stopper")).spawn(&scope, move |stop: &Stop| {
+        stop.wait(&here)?;
+        // No wait comes after that but the one for this thread.
+        while joiner.waits_in().is_none() {
+            stop.sleep(Delta::from_millis(1))?;
+        }
+        Ok(joiner.stop() == Outcome::Ended(true))
+    })?;
+    let stopper = Arc::new(stopper, GFP_KERNEL)?;
+    *mailbox.lock() = Some(stopper.clone());
+    go.complete_all();
+    claim!(stopper.join() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
 pub(crate) fn closure_that_owns_its_scope(bench: &Bench<'_>) -> Verdict {
     let drops = Count::new()?;
     for round in 1..=200 {
