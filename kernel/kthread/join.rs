@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waits for the end of others, which a stop breaks.
+//! Waits for others, for their end or until they are ready, which a stop breaks.
 
 use crate::{
     anystop::AnyStop,
@@ -8,7 +8,10 @@ use crate::{
         self,
         NEVER, //
     },
-    error::Stopped,
+    error::{
+        Result as BodyResult,
+        Stopped, //
+    },
     handle::Handle,
     host::Host,
     life::Milestone,
@@ -55,6 +58,33 @@ impl AnyStop {
         time: Delta,
     ) -> Result<Option<Outcome<T>>, Stopped> {
         self.join_any_within(work.handle(), time)
+    }
+
+    /// Waits as [`Thread::wait_ready`] does, but a stop breaks it:
+    /// [`Error::Stopped`](crate::Error::Stopped), which is also the error of a thread that was
+    /// stopped itself before it was ready.
+    ///
+    /// Two bodies that wait in this way for each other wait until one is stopped.
+    #[track_caller]
+    pub fn wait_ready<T: Send>(&self, thread: &Thread<T>) -> BodyResult {
+        self.wait_any_ready(thread.handle())
+    }
+
+    /// Waits for work as [`Self::wait_ready`] does for a thread.
+    #[track_caller]
+    pub fn wait_work_ready<T: Send>(&self, work: &Work<T>) -> BodyResult {
+        self.wait_any_ready(work.handle())
+    }
+
+    #[track_caller]
+    fn wait_any_ready<H: Host, T: Send>(&self, other: &Handle<H, T>) -> BodyResult {
+        if !other.host().is_current() {
+            let events = other.host().events();
+            self.wait_by(NEVER, |until| {
+                events.wait_breakable(Milestone::Ready, until)
+            })?;
+        }
+        other.block().wait_ready()
     }
 
     #[track_caller]

@@ -134,7 +134,8 @@ impl<T: Send + 'static> Work<T> {
     }
 
     /// Waits until the body has called [`AnyStop::ready`] or has returned a value, as
-    /// [`Thread::wait_ready`](crate::Thread::wait_ready) does.
+    /// [`Thread::wait_ready`](crate::Thread::wait_ready) does. A body uses
+    /// [`AnyStop::wait_work_ready`].
     pub fn wait_ready(&self) -> Result {
         self.0.block().wait_ready()
     }

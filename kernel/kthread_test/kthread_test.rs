@@ -129,6 +129,7 @@ cases! {
     working::leaked_work_is_joined_by_scope,
     working::self_stop_of_work_is_caught,
     working::work_is_joined_by_bodies,
+    working::work_stops_waiting_for_others_to_be_ready,
     working::work_shields_itself,
     safety::drop_stops_and_joins,
     safety::leaked_handle_is_joined_by_scope,

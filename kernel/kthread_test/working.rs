@@ -236,6 +236,25 @@ pub(crate) fn work_is_joined_by_bodies(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A stop does not break the killable waits of work: this would be here for ever without one that
+/// it does break.
+pub(crate) fn work_stops_waiting_for_others_to_be_ready(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let up = sleeper(&scope)?;
+    let silent = Work::queue(&scope, |stop: &AnyStop| Ok(stop.sleep(FOR_EVER)?))?;
+    let mute = Builder::new(fmt!("mute")).spawn(&scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))?;
+    let work = Work::queue(&scope, move |stop: &AnyStop| {
+        let met = stop.wait_work_ready(&up).is_ok();
+        stop.ready();
+        let first = stop.wait_work_ready(&silent).is_err();
+        let second = stop.wait_ready(&mute).is_err();
+        Ok(met && first && second)
+    })?;
+    claim!(work.wait_ready().is_ok());
+    claim!(work.stop() == Outcome::Ended(true));
+    Ok(Passed::Now)
+}
+
 /// A shield holds in a worker too, and hands the stop on.
 pub(crate) fn work_shields_itself(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
