@@ -136,12 +136,11 @@ fn comes_up(driver: Driver) -> Result<()> {
         "its MAC is {:?}",
         atm.attribute("address")
     );
-    // 8,128 kbit/s, rounded down to whole cells of 424 bits.
-    ensure!(
-        atm.attribute("link_rate") == "8127656",
-        "its rate is {:?}",
-        atm.attribute("link_rate")
-    );
+    // 8,128 kbit/s, rounded down to whole cells of 424 bits. The modem says that its
+    // line is up before the driver asks it for the rate.
+    plugged::wait_until("its rate is that of the line", || {
+        atm.attribute("link_rate") == "8127656"
+    })?;
     let devices = fs::read_to_string("/proc/net/atm/devices")?;
     ensure!(
         devices.contains("speedtch"),

@@ -20,7 +20,8 @@ pub fn driver_threads() -> Vec<Thread> {
         .collect()
 }
 
-/// All kernel threads.
+/// All kernel threads, but for those that are on their last steps in the kernel's
+/// own code: who waits for the end of one goes on before it is out of the list.
 pub fn kernel_threads() -> Vec<Thread> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -31,9 +32,20 @@ pub fn kernel_threads() -> Vec<Thread> {
             .ok()?
             .trim()
             .to_owned();
-        is_kernel.then_some(Thread { pid, name })
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        (is_kernel && !is_exiting(&stat)).then_some(Thread { pid, name })
     })
     .collect()
+}
+
+/// Whether the kernel has begun to take the task apart (`PF_EXITING`), by its stat file.
+fn is_exiting(stat: &str) -> bool {
+    const PF_EXITING: u64 = 0x4;
+    // The ninth field has the flags; the second, the name, may have spaces in it.
+    let flags = stat
+        .rsplit_once(") ")
+        .and_then(|(_, fields)| fields.split(' ').nth(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & PF_EXITING != 0)
 }
 
 /// An ATM device of one of the modems.
@@ -83,5 +95,17 @@ impl AtmDevice {
     /// Whether the driver knows that the line is up.
     pub fn has_carrier(&self) -> bool {
         self.attribute("carrier") == "1"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_exiting;
+
+    #[test]
+    fn a_task_on_its_way_out_is_told_from_one_that_runs() {
+        let stat = |flags| format!("612 (a) b (c) D 2 0 0 0 -1 {flags} 0 0");
+        assert!(!is_exiting(&stat(2_129_984)));
+        assert!(is_exiting(&stat(2_129_988)));
     }
 }
