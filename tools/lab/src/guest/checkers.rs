@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::kmsg::Kmsg;
 use super::plugged::{self, Plugged, options};
@@ -37,8 +37,8 @@ struct Done {
 /// The jobs since the last search for leaks.
 static DONE: Mutex<Vec<Done>> = Mutex::new(Vec::new());
 
-/// At how many places of one job an allocation fails, at the most.
-const PLACES: usize = 60;
+/// Which of this task's allocations is to fail, counted down.
+const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
 
 /// Makes sure that the checkers that switch themselves off after a report, or
 /// when they run out of memory, have not done so.
@@ -164,80 +164,99 @@ fn code_of(module: &str) -> Result<(u64, u64)> {
     Ok((start, start + read("coresize")?.trim().parse::<u64>()?))
 }
 
-/// While it lives, one allocation fails: a certain one of those that certain code
-/// asks for, whichever task runs it.
-struct Shortage;
+/// While it lives, one allocation fails, of those with certain code on their stack.
+enum Shortage {
+    /// The one of this number that this task asks for.
+    OfThisTask,
+    /// One that some task asks for.
+    OfAnyTask,
+}
 
 impl Shortage {
-    /// The `number`th allocation with a function between the addresses `code` on
-    /// its stack.
-    fn at(number: usize, code: (u64, u64)) -> Result<Self> {
-        let settings = [
-            ("require-start", format!("{:#x}", code.0)),
-            ("require-end", format!("{:#x}", code.1)),
-            ("ignore-gfp-wait", "N".to_owned()),
-            ("verbose", "0".to_owned()),
-            ("interval", number.to_string()),
-            ("times", "1".to_owned()),
-            ("probability", "100".to_owned()),
-        ];
-        for (name, value) in settings {
-            set(name, &value)?;
-        }
-        Ok(Self)
+    /// The `number`th allocation of this task in any module's code fails.
+    fn at(number: usize) -> Result<Self> {
+        arm(ANY_MODULE, 0, 0)?;
+        fs::write(FAIL_NTH, number.to_string()).context("cannot ask for a failing allocation")?;
+        Ok(Self::OfThisTask)
+    }
+
+    /// One allocation in `code` fails, when those before it came to `bytes`.
+    fn after(bytes: usize, code: (u64, u64)) -> Result<Self> {
+        arm(code, bytes, 100)?;
+        Ok(Self::OfAnyTask)
     }
 
     /// Whether the allocation did fail.
     fn has_struck(&self) -> Result<bool> {
-        let left = fs::read_to_string(format!("{FAILSLAB}/times"))?;
+        let left = match self {
+            Self::OfThisTask => fs::read_to_string(FAIL_NTH)?,
+            Self::OfAnyTask => fs::read_to_string(format!("{FAILSLAB}/times"))?,
+        };
         Ok(left.trim() == "0")
     }
 }
 
 impl Drop for Shortage {
     fn drop(&mut self) {
-        // A setting that could be written before can be written again.
-        let _ = set("probability", "0");
+        // What could be written before can be written again.
+        let _ = match self {
+            Self::OfThisTask => fs::write(FAIL_NTH, "0"),
+            Self::OfAnyTask => fs::write(format!("{FAILSLAB}/probability"), "0"),
+        };
     }
 }
 
-fn set(name: &str, value: &str) -> Result<()> {
-    fs::write(format!("{FAILSLAB}/{name}"), value)
-        .with_context(|| format!("cannot set failslab/{name} to {value}"))
+/// Prepares a failure of slab allocations in `code`, once `bytes` were had.
+fn arm(code: (u64, u64), bytes: usize, probability: u8) -> Result<()> {
+    let settings = [
+        ("require-start", format!("{:#x}", code.0)),
+        ("require-end", format!("{:#x}", code.1)),
+        ("ignore-gfp-wait", "N".to_owned()),
+        ("verbose", "0".to_owned()),
+        ("space", bytes.to_string()),
+        ("times", "1".to_owned()),
+        ("probability", probability.to_string()),
+    ];
+    for (name, value) in settings {
+        fs::write(format!("{FAILSLAB}/{name}"), &value)
+            .with_context(|| format!("cannot set failslab/{name} to {value}"))?;
+    }
+    Ok(())
 }
 
-/// Has `attempt` made again and again, with ever another allocation failing (the
-/// first ones each, then ever fewer), until none fails any more: then it has to
-/// succeed. Returns how often one failed.
+/// Has `attempt` made again and again, with an allocation failing in each of the
+/// `places` in turn, until none fails any more: then it has to succeed. Returns
+/// how often one failed.
 fn starve(
-    code: impl Fn() -> Result<(u64, u64)>,
+    places: impl Iterator<Item = usize>,
+    shortage: impl Fn(usize) -> Result<Shortage>,
     attempt: impl Fn(&Shortage) -> Result<()>,
 ) -> Result<usize> {
-    let places = std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 16));
-    for (failed, place) in places.take(PLACES).enumerate() {
-        let shortage = Shortage::at(place, code()?)?;
+    for (failed, place) in places.enumerate() {
+        let shortage = shortage(place)?;
         let result = attempt(&shortage);
         if !shortage.has_struck()? {
             return result.map(|()| failed).context("no allocation failed");
         }
     }
-    Ok(PLACES)
+    bail!("there was no end to it")
 }
 
 /// The in-kernel test with ever another allocation failing: it may fail, but
 /// must come to an end, and leave nothing behind.
 pub fn starve_kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
-    let failed = starve(
-        || Ok(ANY_MODULE),
-        |_| {
-            let result = modules::kernel_test(index, name);
-            ensure!(
-                !modules::is_loaded("kthread_test"),
-                "the test's module is left"
-            );
-            result
-        },
-    )?;
+    let attempt = |_: &Shortage| {
+        let result = modules::kernel_test(index, name);
+        ensure!(
+            !modules::is_loaded("kthread_test"),
+            "the test's module is left"
+        );
+        result
+    };
+    // A case may do the same many times: the first places each, then ever fewer.
+    let places = std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 12 * 4));
+    let failed = starve(places.take(100), Shortage::at, attempt)?;
+    ensure!(failed > 0, "no allocation could be made to fail");
     host.note(format!("{name}: {failed} allocations failed"));
     Ok(())
 }
@@ -247,24 +266,27 @@ pub fn starve_kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
 pub fn starve_modem(host: &Host) -> Result<()> {
     firmware::install()?;
     modules::load(Driver::Ours)?;
-    let failed = starve(
-        || code_of("usbatm"),
-        |shortage| {
-            let modem = Plugged::new(options(1))?;
-            let mut is_up = false;
-            plugged::wait_until("the modem is up", || {
-                is_up = AtmDevice::of(modem.device()).is_some_and(|atm| atm.has_carrier());
-                let has_failed = shortage.has_struck().unwrap_or(true);
-                is_up || (has_failed && modem.threads().is_empty())
-            })?;
-            let folder = modem.folder();
-            drop(modem);
-            plugged::wait_until("the device is gone", || !folder.exists())?;
-            nothing_is_left()?;
-            ensure!(is_up, "the modem did not come up");
-            Ok(())
-        },
-    )?;
+    let code = code_of("usbatm")?;
+    // Which bytes are whose is not known: small steps at first, then ever larger ones.
+    let places = std::iter::successors(Some(1_usize), |place| Some(place + 64 + place / 4));
+    let attempt = |shortage: &Shortage| {
+        let modem = Plugged::new(options(1))?;
+        let mut is_up = false;
+        plugged::wait_until("the modem is up", || {
+            is_up = AtmDevice::of(modem.device()).is_some_and(|atm| atm.has_carrier());
+            let has_failed = shortage.has_struck().unwrap_or(true);
+            is_up || (has_failed && modem.threads().is_empty())
+        })?;
+        let folder = modem.folder();
+        drop(modem);
+        plugged::wait_until("the device is gone", || !folder.exists())?;
+        nothing_is_left()?;
+        ensure!(is_up, "the modem did not come up");
+        Ok(())
+    };
+    let shortage = |bytes| Shortage::after(bytes, code);
+    let failed = starve(places.take(100), shortage, attempt)?;
+    ensure!(failed > 0, "no allocation could be made to fail");
     host.note(format!("{failed} allocations failed"));
     modules::unload()
 }

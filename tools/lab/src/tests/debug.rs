@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 
 use super::{Ground, SILENCE, kernel_test_names, vm_trial};
@@ -24,6 +24,27 @@ const FAULTS: [(&str, &str); 7] = [
     ("free_active_timer", "ODEBUG: free active"),
     ("hang", "blocked for more than"),
     ("leak", "allocated during leak"),
+];
+
+/// The in-kernel tests that are done short of memory: one for each thing that takes
+/// memory to start or to wait for. Each takes a score of rounds.
+const STARVED: [&str; 16] = [
+    "ends_by_itself",
+    "formatted_name",
+    "startup_awaited",
+    "stop_while_waiting_for_completion",
+    "firmware_wait_is_broken",
+    "work_ends_by_itself",
+    "stop_breaks_the_waits_of_work",
+    "closure_that_owns_its_scope",
+    "inner_ends_alone",
+    "stop_while_ticking",
+    "thread_stays_on_its_cpus",
+    "stop_while_locking",
+    "notify_all_wakes_all",
+    "channel_drops_its_values",
+    "signal_is_waited_for",
+    "pause_holds_a_thread_still",
 ];
 
 /// The crates whose code has to be checked by KASAN.
@@ -47,10 +68,13 @@ pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Tria
         trials.push(vm_trial(ground, title, Job::KernelTest { index, name }));
     }
     trials.push(nothing_leaked(ground, "kthread"));
-    for (index, name) in cases.into_iter().enumerate() {
-        let title = format!("debug::starved::{name}");
-        let job = Job::StarvedKernelTest { index, name };
-        trials.push(vm_trial(ground, title, job));
+    for name in STARVED {
+        let index = cases.iter().position(|case| case == name);
+        let job = Job::StarvedKernelTest {
+            index: index.with_context(|| format!("kthread_test has no case {name}"))?,
+            name: name.to_owned(),
+        };
+        trials.push(vm_trial(ground, format!("debug::starved::{name}"), job));
     }
     let modem = vm_trial(
         ground,
