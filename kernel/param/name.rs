@@ -57,6 +57,8 @@ impl Name {
 }
 
 impl Value for Name {
+    const TYPE: &'static str = "charp";
+
     fn parse(text: &str) -> Option<Self> {
         Self::of(text)
     }

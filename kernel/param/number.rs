@@ -13,7 +13,8 @@ use kernel::{
 
 /// A whole number from `MIN` to `MAX`.
 ///
-/// A user may write it with `0x`, `0o` or `0b` before it.
+/// A user may write it with `0x`, `0o` or `0b` before it. Types of the language, [`u8`] and
+/// [`u32`], do where every number makes sense.
 ///
 /// # Invariants
 ///
@@ -37,6 +38,14 @@ impl<const MIN: i64, const MAX: i64> Number<MIN, MAX> {
 }
 
 impl<const MIN: i64, const MAX: i64> Value for Number<MIN, MAX> {
+    const TYPE: &'static str = if MIN >= 0 && MAX <= u32::MAX as i64 {
+        "uint"
+    } else if MIN >= i32::MIN as i64 && MAX <= i32::MAX as i64 {
+        "int"
+    } else {
+        "long"
+    };
+
     fn parse(text: &str) -> Option<Self> {
         let number = i64::from_str(BStr::from_bytes(text.as_bytes())).ok()?;
         // INVARIANT: The bounds are checked.
@@ -52,4 +61,25 @@ impl<const MIN: i64, const MAX: i64> fmt::Display for Number<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
+}
+
+macro_rules! whole_numbers {
+    ($($type:ty: $name:literal;)*) => {$(
+        impl Value for $type {
+            const TYPE: &'static str = $name;
+
+            fn parse(text: &str) -> Option<Self> {
+                <$type>::from_str(BStr::from_bytes(text.as_bytes())).ok()
+            }
+
+            fn expected(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number from {} to {}", <$type>::MIN, <$type>::MAX)
+            }
+        }
+    )*};
+}
+
+whole_numbers! {
+    u8: "byte";
+    u32: "uint";
 }

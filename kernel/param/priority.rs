@@ -7,6 +7,8 @@ use kernel::fmt;
 use kthread::Priority;
 
 impl Value for Priority {
+    const TYPE: &'static str = "charp";
+
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text)
     }

@@ -18,6 +18,8 @@ use kernel::fmt;
 /// }
 ///
 /// impl param::Value for Direction {
+///     const TYPE: &'static str = "charp";
+///
 ///     fn parse(text: &str) -> Option<Self> {
 ///         match text {
 ///             "up" => Some(Self::Up),
@@ -32,6 +34,13 @@ use kernel::fmt;
 /// }
 /// ```
 pub trait Value: Copy + Send + Sync + fmt::Display + 'static {
+    /// What `modinfo` calls the type: the word that C has for one that takes such texts, as listed
+    /// at `module_param()`. `charp` is any text.
+    const TYPE: &'static str;
+
+    /// What the parameter's name alone means, without `=` and a text; `None` if it needs one.
+    const ALONE: Option<Self> = None;
+
     /// The value that `text` means, if it is one.
     fn parse(text: &str) -> Option<Self>;
 
