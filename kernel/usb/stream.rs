@@ -95,11 +95,12 @@ unsafe impl<H: Handler> Send for Slot<H> {}
 unsafe impl<H: Handler> Sync for Slot<H> {}
 
 impl<H: Handler> Stream<H> {
-    /// Makes a stream of `count` URBs with `size` bytes each, all of them idle. May sleep.
+    /// Makes a stream of `count` URBs with `size` bytes each, all of them idle. One without any
+    /// moves nothing. May sleep.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `count` or `size` is 0, `ENOMEM`.
+    /// `EINVAL` if `size` is 0, `ENOMEM`.
     pub fn new<P: Pipe>(
         device: &Device,
         pipe: P,
@@ -123,7 +124,7 @@ impl<H: Handler> Stream<H> {
         size: usize,
         stream: NonNull<Self>,
     ) -> Result<KVec<Slot<H>>> {
-        if count == 0 || size == 0 {
+        if size == 0 {
             return Err(EINVAL);
         }
         let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;

@@ -37,12 +37,14 @@
 //! ends that, too.
 
 use crate::{
+    parameters,
     rx::{
         Rx,
         Strays, //
     },
     tx::Tx,
-    Channels, //
+    Channels,
+    MAX_BUFFER, //
 };
 use core::cmp::max;
 use kernel::{
@@ -79,15 +81,8 @@ use usb::{
 };
 use wire::cell::{
     Stride,
-    Vc,
-    CELL_LEN, //
+    Vc, //
 };
-
-/// How many transfers are under way in each direction.
-const TRANSFERS: usize = 4;
-
-/// How many cells a transfer has room for.
-const CELLS: usize = 64;
 
 /// How long an endpoint is left alone that failed.
 const REVIVAL_MS: u32 = 100;
@@ -123,7 +118,8 @@ impl_has_delayed_work! {
 }
 
 impl Traffic {
-    /// Allocates all that is needed: transfers and their buffers. May sleep.
+    /// Allocates all that is needed: transfers and their buffers, by the module's parameters. May
+    /// sleep.
     ///
     /// # Errors
     ///
@@ -136,15 +132,19 @@ impl Traffic {
     ) -> Result<Arc<Self>> {
         let rx_stride = Stride::new(channels.rx_padding.try_into()?);
         let tx_stride = Stride::new(channels.tx_padding.try_into()?);
-        let rx_size = whole_packets(CELLS * CELL_LEN, channels.rx.max_packet());
-        let tx_size = max(tx_stride.get(), tx_stride.fit(CELLS * CELL_LEN));
+        let rx_count = parameters::num_rcv_urbs.value().get().try_into()?;
+        let tx_count = parameters::num_snd_urbs.value().get().try_into()?;
+        let rx_bytes = parameters::rcv_buf_bytes.value().get().try_into()?;
+        let tx_bytes = parameters::snd_buf_bytes.value().get().try_into()?;
+        let rx_size = whole_packets(rx_bytes, channels.rx.max_packet());
+        let tx_size = max(tx_stride.get(), tx_stride.fit(tx_bytes));
         Arc::pin_init(
             try_pin_init!(Self {
                 device: device.into(),
                 description,
                 stopped: Atomic::new(false),
-                rx <- Stream::new(device, channels.rx, TRANSFERS, rx_size, Rx::new(rx_stride)),
-                tx <- Stream::new(device, channels.tx, TRANSFERS, tx_size, Tx::new(tx_stride)),
+                rx <- Stream::new(device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
+                tx <- Stream::new(device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
                 bottom_half <- new_work!("Traffic::bottom_half"),
                 revival <- new_delayed_work!("Traffic::revival"),
             }? Error),
@@ -224,10 +224,12 @@ impl Traffic {
 }
 
 /// The length of a transfer from the modem: about `len`, rounded to whole packets, so that the
-/// modem can't send more than we have room for.
+/// modem can't send more than we have room for; at least one, and no more than fit into the
+/// largest buffer.
 fn whole_packets(len: usize, packet: usize) -> usize {
     let packet = max(1, packet);
-    max(1, (len + packet / 2) / packet) * packet
+    let most = MAX_BUFFER / packet;
+    ((len + packet / 2) / packet).min(most).max(1) * packet
 }
 
 impl WorkItem<BOTTOM_HALF> for Traffic {

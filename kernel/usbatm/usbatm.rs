@@ -75,6 +75,7 @@ pub use self::{
 };
 
 use kernel::prelude::*;
+use param::Number;
 
 module! {
     type: UsbAtm,
@@ -82,6 +83,26 @@ module! {
     authors: ["Threadline developers"],
     description: "Generic USB ATM/DSL I/O",
     license: "GPL",
+}
+
+/// How many transfers may be under way in a direction.
+type Transfers = Number<0, 16>;
+
+/// How large their buffers may be. The largest is [`MAX_BUFFER`].
+type BufferSize = Number<1, { MAX_BUFFER as i64 }>;
+
+/// The size of the largest buffer for a transfer, in bytes.
+const MAX_BUFFER: usize = 65536;
+
+param::parameters! {
+    num_rcv_urbs: Transfers = Number::new::<4>(),
+        "Transfers under way from a modem; without any, nothing is received (range: 0-16, default: 4)";
+    num_snd_urbs: Transfers = Number::new::<4>(),
+        "Transfers under way to a modem; without any, nothing is sent (range: 0-16, default: 4)";
+    rcv_buf_bytes: BufferSize = Number::new::<3392>(),
+        "Bytes in a transfer from a modem, rounded to whole packets (range: 1-65536, default: 3392)";
+    snd_buf_bytes: BufferSize = Number::new::<3392>(),
+        "Bytes in a transfer to a modem, rounded to whole cells (range: 1-65536, default: 3392)";
 }
 
 /// The module: all that it has is code for others.
