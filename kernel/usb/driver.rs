@@ -3,6 +3,11 @@
 //! Drivers for USB interfaces, and how they are registered.
 
 use crate::{
+    attribute::{
+        self,
+        Attribute,
+        Pointers, //
+    },
     device::Device,
     id::{
         DeviceId,
@@ -43,6 +48,9 @@ pub trait Driver: 'static {
 
     /// The devices that the driver is for.
     const ID_TABLE: IdTable<Self::IdInfo>;
+
+    /// The files through which user space follows a device, in the folder of the interface.
+    const ATTRIBUTES: &'static [Attribute<Self::Data>] = &[];
 
     /// A device is there: makes the data for it.
     ///
@@ -102,6 +110,7 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
             // A driver without these two is unbound when it resets its own device.
             (*driver).pre_reset = Some(Self::reset);
             (*driver).post_reset = Some(Self::reset);
+            (*driver).dev_groups = Self::GROUPS.as_ptr().cast_mut();
         }
         // SAFETY: The driver is complete, and stays until it is deregistered.
         to_result(unsafe {
@@ -116,6 +125,12 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
 }
 
 impl<T: Driver> Adapter<T> {
+    /// The attributes as the driver core wants them: constants that refer to each other, because
+    /// they lie in the memory of the driver's module, and stay.
+    const POINTERS: &'static Pointers = &Attribute::pointers(T::ATTRIBUTES);
+    const GROUP: &'static bindings::attribute_group = &attribute::group(Self::POINTERS);
+    const GROUPS: &'static [*const bindings::attribute_group] = &[Self::GROUP, ptr::null()];
+
     /// # Safety
     ///
     /// Called by the USB core alone, as `probe` of the driver.

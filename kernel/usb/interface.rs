@@ -29,6 +29,7 @@ use kernel::{
     sync::aref::AlwaysRefCounted,
     types::Opaque, //
 };
+use kthread::AnyStop;
 
 /// An interface of a USB device.
 ///
@@ -110,6 +111,49 @@ impl<Ctx: device::DeviceContext> Interface<Ctx> {
         // SAFETY: An interface has at least one alternate setting, and its `altsetting` is never
         // changed.
         unsafe { (*(*self.as_raw()).altsetting).desc.bInterfaceNumber }
+    }
+}
+
+impl Interface {
+    /// How many variables an announcement may have.
+    const MAX_VARIABLES: usize = 7;
+
+    /// Tells user space that something about the interface has changed, in a uevent with these
+    /// variables, each of the form `NAME=value`. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the interface is gone, `EINVAL` if there are too many variables, `ENOMEM`;
+    /// [`Stopped`](kthread::Error::Stopped) if a stop is asked for while another has the device
+    /// lock.
+    #[track_caller]
+    pub fn announce(&self, stop: &AnyStop, variables: &[&CStr]) -> kthread::Result {
+        let mut list = [ptr::null_mut(); Self::MAX_VARIABLES + 1];
+        if variables.len() > Self::MAX_VARIABLES {
+            return Err(EINVAL.into());
+        }
+        for (place, variable) in list.iter_mut().zip(variables) {
+            *place = variable.as_char_ptr().cast_mut();
+        }
+        // Interfaces come and go with the device lock held.
+        let _locked = self.device().lock(stop)?;
+        // SAFETY: The interface is valid.
+        let kobj = unsafe { &raw mut (*self.as_raw()).dev.kobj };
+        // SAFETY: The interface is valid, and this flag of it does not change while we have the
+        // lock.
+        if unsafe { (*kobj).state_in_sysfs() } == 0 {
+            return Err(ENODEV.into());
+        }
+        // SAFETY: The object is part of a device that is registered, and stays so while we have
+        // the lock. The list ends in a null, its strings are valid, and only read.
+        to_result(unsafe {
+            bindings::kobject_uevent_env(
+                kobj,
+                bindings::kobject_action_KOBJ_CHANGE,
+                list.as_mut_ptr(),
+            )
+        })?;
+        Ok(())
     }
 }
 

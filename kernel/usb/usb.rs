@@ -45,6 +45,7 @@
 
 #![warn(missing_docs)]
 
+mod attribute;
 mod control;
 mod device;
 mod driver;
@@ -60,6 +61,7 @@ mod urb;
 #[doc(hidden)]
 pub use kthread as __kthread;
 
+pub use attribute::Attribute;
 pub use control::Request;
 pub use device::Device;
 pub use driver::{
