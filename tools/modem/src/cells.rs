@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The far end of the line, which sends every cell back.
+//! The far end of the line, which sends every cell back, but for those of channels
+//! that end in somebody's hands.
 
 use std::collections::VecDeque;
 
 use wire::cell::{CELL_LEN, Splitter, Stride, Vc};
 
+use crate::circuits::{Circuits, cells_of};
+
 /// How many cells wait for the host at most: a second of a full-speed bus.
 const MAX_WAITING: usize = 22_943;
+
+/// With so many cells on their way to the host no more packets are taken for it:
+/// a tenth of a second of a full-speed bus.
+const CONGESTED: usize = MAX_WAITING / 10;
 
 #[derive(Debug)]
 pub(crate) struct LoopBack {
     /// The channels that are sent back; all of them, if not given.
     vcs: Option<Vec<Vc>>,
+    /// The channels that are not: packets are taken from them, and given to them.
+    pub(crate) circuits: Circuits,
     splitter: Splitter,
     waiting: VecDeque<[u8; CELL_LEN]>,
 }
@@ -29,6 +38,7 @@ impl LoopBack {
     pub(crate) fn new(vcs: Option<Vec<Vc>>) -> Self {
         Self {
             vcs,
+            circuits: Circuits::default(),
             splitter: Splitter::new(Stride::PLAIN),
             waiting: VecDeque::new(),
         }
@@ -39,6 +49,7 @@ impl LoopBack {
         let mut tally = Tally::default();
         let Self {
             vcs,
+            circuits,
             splitter,
             waiting,
         } = self;
@@ -46,7 +57,11 @@ impl LoopBack {
             tally.came += 1;
             let vc = cell.header().vc;
             let known = vcs.as_ref().is_none_or(|vcs| vcs.contains(&vc));
-            if !known || !line_up {
+            if !line_up {
+                tally.ignored += 1;
+            } else if let Some(circuit) = circuits.get(vc) {
+                circuit.push(cell);
+            } else if !known {
                 tally.ignored += 1;
             } else if waiting.len() == MAX_WAITING {
                 tally.dropped += 1;
@@ -55,6 +70,16 @@ impl LoopBack {
             }
         });
         tally
+    }
+
+    /// Sends a packet to the host.
+    pub(crate) fn give(&mut self, vc: Vc, packet: &[u8]) {
+        self.waiting.extend(cells_of(vc, packet));
+    }
+
+    /// Whether the host has to take cells before it is given more packets.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.waiting.len() >= CONGESTED
     }
 
     /// How many bytes a transfer of `length` bytes would bring: whole cells.
@@ -77,6 +102,7 @@ impl LoopBack {
     pub(crate) fn reset(&mut self) {
         self.splitter.reset();
         self.waiting.clear();
+        self.circuits.reset();
     }
 }
 

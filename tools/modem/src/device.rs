@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use wire::cell::CELL_LEN;
+use wire::cell::{CELL_LEN, Vc};
 use wire::setup::DIRECTION_IN;
 use wire::speedtch::{DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERRUPT_IN, LineEvent};
 
@@ -155,6 +155,37 @@ impl Device {
         }
     }
 
+    /// From now on the channel `vc` ends in somebody's hands.
+    pub(crate) fn terminate(&mut self, vc: Vc) {
+        self.loop_back.circuits.add(vc);
+    }
+
+    /// Takes the next packet that came on `vc`; a host that had to wait for that goes on.
+    pub(crate) fn take_packet(&mut self, now: Instant, vc: Vc) -> Option<Vec<u8>> {
+        let had_to_wait = self.loop_back.circuits.is_full();
+        let packet = self.loop_back.circuits.get(vc)?.take();
+        if had_to_wait {
+            self.kick(DATA_OUT, now);
+            self.poll(now);
+        }
+        packet
+    }
+
+    /// Sends the host a packet on `vc`, unless too many cells are on their way already:
+    /// then it returns false. A line that is down loses it.
+    pub(crate) fn give_packet(&mut self, now: Instant, vc: Vc, packet: &[u8]) -> bool {
+        if !self.line.is_up() {
+            return true;
+        }
+        if self.loop_back.is_congested() {
+            return false;
+        }
+        self.loop_back.give(vc, packet);
+        self.kick(DATA_IN, now);
+        self.poll(now);
+        true
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         let [stage_1, stage_2] = self.loader.received();
         Progress { stage_1, stage_2 }
@@ -281,6 +312,7 @@ impl Device {
             FIRMWARE_OUT => self.start_firmware(length, at),
             FIRMWARE_IN => self.start_block(length, at),
             DATA_OUT if !self.loader.is_running() => Start::Halt,
+            DATA_OUT if self.loop_back.circuits.is_full() => Start::Wait,
             DATA_OUT | OTHER_OUT => Start::Fly(length, Then::Complete),
             DATA_IN if length < CELL_LEN => Start::Done(Status::BABBLE, Vec::new()),
             DATA_IN => match self.loop_back.ready(length) {

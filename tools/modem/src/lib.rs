@@ -8,7 +8,9 @@
 //! comes out of order, boots, synchronises its line, and sends back the ATM
 //! cells that it is sent. It is as fast as a full-speed bus, or without limit.
 //! It can be unplugged at any byte, it can misbehave in ways that are chosen
-//! beforehand ([`Fault`]), and it keeps a log of what happened when.
+//! beforehand ([`Fault`]), and it keeps a log of what happened when. A channel of
+//! its line may also end in somebody's hands ([`Modem::far_end`]), where real network
+//! equipment is put ([`Termination`]).
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -55,9 +57,11 @@
 
 mod bus;
 mod cells;
+mod circuits;
 mod control;
 mod descriptors;
 mod device;
+mod far_end;
 mod firmware;
 mod line;
 mod log;
@@ -68,6 +72,7 @@ mod usbip;
 mod vhci;
 
 pub use bus::{BULK_BYTES_PER_FRAME, Bus};
+pub use far_end::{Encapsulation, Equipment, FarEnd, Termination, hdlc};
 pub use firmware::{Image, Stage};
 pub use log::{Counters, Event, Progress, Request, View, What, Why};
 pub use modem::{Error, Modem};

@@ -11,7 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use wire::cell::Vc;
+
 use crate::device::Device;
+use crate::far_end::FarEnd;
 use crate::log::{Counters, Event, Log, Progress, View, What, Why};
 use crate::options::Options;
 use crate::usbip::Command;
@@ -68,10 +71,12 @@ pub struct Modem {
 
 /// What the two threads and the handle have in common.
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// The device has something due at another time than before, or is gone.
     due_changed: Condvar,
+    /// Packets came, or there is room for some, or the device is gone.
+    packets: Condvar,
     log: Log,
 }
 
@@ -115,6 +120,7 @@ impl Modem {
                 socket,
             }),
             due_changed: Condvar::new(),
+            packets: Condvar::new(),
             log,
         });
         let mut modem = Self {
@@ -179,6 +185,12 @@ impl Modem {
     pub fn drop_line(&self) {
         self.shared
             .change(|device| device.drop_line(Instant::now()));
+    }
+
+    /// The far end of the channel `vc`, whose cells are not sent back any more.
+    pub fn far_end(&self, vc: Vc) -> FarEnd {
+        self.shared.lock().device.terminate(vc);
+        FarEnd::new(Arc::clone(&self.shared), vc)
     }
 
     /// Pulls the plug, in the middle of whatever is under way; once is enough.
@@ -270,15 +282,43 @@ impl Shared {
     /// Does something to the device, and what follows from it.
     fn change(&self, change: impl FnOnce(&mut Device)) {
         let mut state = self.lock();
+        self.change_locked(&mut state, change);
+    }
+
+    fn change_locked<T>(&self, state: &mut State, change: impl FnOnce(&mut Device) -> T) -> T {
         let before = state.device.deadline();
-        change(&mut state.device);
-        self.flush(&mut state);
-        let after = state.device.deadline();
-        let gone = state.device.is_gone();
-        drop(state);
-        if after != before || gone {
+        let result = change(&mut state.device);
+        self.flush(state);
+        if state.device.deadline() != before || state.device.is_gone() {
             self.due_changed.notify_all();
         }
+        result
+    }
+
+    /// Tries `exchange` again and again, whenever packets came or went, until it gives
+    /// something; or returns `None` after `limit`, or when the device is gone.
+    pub(crate) fn exchange<T>(
+        &self,
+        limit: Duration,
+        mut exchange: impl FnMut(&mut Device, Instant) -> Option<T>,
+    ) -> Option<T> {
+        let end = Instant::now() + limit;
+        let mut state = self.lock();
+        while !state.device.is_gone() {
+            let now = Instant::now();
+            let given = self.change_locked(&mut state, |device| exchange(device, now));
+            if given.is_some() || now >= end {
+                return given;
+            }
+            let waited = self.packets.wait_timeout(state, end - now);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
+    }
+
+    /// Whether the device is gone.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().device.is_gone()
     }
 
     /// Sends what has to be sent, and logs what has to be logged. The state stays
@@ -295,6 +335,9 @@ impl Shared {
         if device.is_gone() {
             // It may be closed already; and it wakes up the thread that listens.
             let _ = socket.shutdown(Shutdown::Both);
+        }
+        if !device.loop_back.circuits.is_empty() {
+            self.packets.notify_all();
         }
         let (progress, counters) = (device.progress(), device.counters);
         self.log.update(&mut device.notes, progress, counters);

@@ -4,6 +4,7 @@
 
 mod chaos;
 mod faults;
+mod packets;
 mod upload;
 
 use std::collections::VecDeque;

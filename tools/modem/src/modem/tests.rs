@@ -169,3 +169,54 @@ fn waiting_has_a_limit() {
     assert_eq!(modem.wait_for(limit, |what| *what == What::Booted), None);
     assert!(began.elapsed() >= limit);
 }
+
+/// What a test puts at the far end: packets come back with a byte more.
+#[derive(Default)]
+struct Repeater(Mutex<std::collections::VecDeque<Vec<u8>>>);
+
+impl crate::Equipment for Repeater {
+    fn take(&self, packet: &[u8]) -> io::Result<()> {
+        let answer = [packet, &[0xff]].concat();
+        self.0.lock().unwrap().push_back(answer);
+        Ok(())
+    }
+
+    fn give(&self, _limit: Duration) -> io::Result<Option<Vec<u8>>> {
+        thread::yield_now();
+        Ok(self.0.lock().unwrap().pop_front())
+    }
+}
+
+#[test]
+fn a_termination_outlives_the_modems_at_its_line() {
+    use crate::circuits::cells_of;
+    use crate::{Encapsulation, Termination};
+    use wire::speedtch::{ALTSETTING_BULK, DATA_IN, DATA_OUT, INTERFACE_DATA};
+
+    let vc = Vc { vpi: 8, vci: 35 };
+    let kind = Encapsulation::PppLlc;
+    let mut termination = Termination::new(kind, Repeater::default()).unwrap();
+    for number in 0..2 {
+        let options = Options::new().running().training(Duration::ZERO);
+        let (modem, mut host) = plug(options.bus(Bus::unlimited()));
+        termination.connect(modem.far_end(vc)).unwrap();
+        configure(&mut host);
+        let select = [0x01, 11, ALTSETTING_BULK, 0, INTERFACE_DATA, 0, 0, 0];
+        assert_eq!(control(&mut host, 2, select), 0);
+        assert_eq!(control(&mut host, 3, START_SYNCHRO.to_bytes()), 0);
+        let up = modem.wait_for(LIMIT, |what| matches!(what, What::LineUp { .. }));
+        assert!(up.is_some());
+
+        let cells: Vec<u8> = cells_of(vc, &kind.wrap(&[number])).flatten().collect();
+        let (out, length) = (u32::from(DATA_OUT), cells.len() as u32);
+        let words = [1, 4, 1, 0, out, 0, length, 0, 0, 0];
+        send(&mut host, words, [0; 8], &cells);
+        assert_eq!(reply(&mut host), (4, 0));
+        let words = [1, 5, 1, 1, u32::from(DATA_IN & 0x0f), 0, 53, 0, 0, 0];
+        send(&mut host, words, [0; 8], &[]);
+        let mut answer = [0; 48 + 53];
+        host.read_exact(&mut answer).unwrap();
+        let expected = kind.wrap(&[number, 0xff]);
+        assert!(answer[48 + 5..].starts_with(&expected), "{answer:?}");
+    }
+}
