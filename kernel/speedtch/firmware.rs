@@ -12,6 +12,7 @@
 //! that failed, and then there is a second one.
 
 use crate::{
+    is_gone,
     modem,
     SpeedTouch,
     TIMEOUT, //
@@ -64,10 +65,31 @@ impl SpeedTouch {
         first: &Firmware,
         second: &Firmware,
     ) -> kthread::Result {
+        if self.settings.reads_first {
+            self.read_first(stop, modem)?;
+        }
         modem.phase("the upload of stage 1 firmware");
         self.upload(stop, modem, first)?;
         modem.phase("the upload of stage 2 firmware");
         self.upload(stop, modem, second)
+    }
+
+    /// Reads a block before anything is sent, which some modems are said to need. One that has
+    /// none takes the firmware all the same.
+    fn read_first(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        modem.phase("the read before the upload");
+        let mut block = KVec::from_elem(0u8, modem::BLOCK_LEN, GFP_KERNEL)?;
+        let read = modem
+            .device()
+            .bulk_in(stop, self.firmware_in, &mut block, TIMEOUT);
+        match read {
+            Ok(_) | Err(Error::Failed(ETIMEDOUT)) => Ok(()),
+            Err(Error::Failed(error)) if !is_gone(error) => {
+                dev_warn!(modem, "read before the upload failed: {:?}\n", error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends one stage, and reads the block with which the loader confirms it.

@@ -11,8 +11,12 @@
 
 #![warn(missing_docs)]
 
+mod channels;
 mod firmware;
 mod line;
+mod settings;
+
+use self::settings::Settings;
 
 use kernel::{
     device,
@@ -23,8 +27,11 @@ use kthread::{
     Error,
     Stop, //
 };
+use param::{
+    Bytes,
+    Switch, //
+};
 use usbatm::{
-    Channels,
     Line,
     Minidriver,
     Modem,
@@ -49,6 +56,18 @@ usbatm::module_minidriver! {
     license: "GPL",
 }
 
+param::parameters! {
+    altsetting: u32 = 0,
+        "Alternate setting of the data interface (bulk_default: 1; isoc_default: 3)", 0o644;
+    dl_512_first: Switch = Switch(false),
+        "Read a block of 512 bytes before the firmware is sent (default: 0)", 0o644;
+    sw_buffering: Switch = Switch(false), "Have the modem buffer cells (default: 0)", 0o644;
+    BMaxDSL: u32 = 8128, "default: 8128", 0o644;
+    ModemMode: u8 = 11, "default: 11", 0o644;
+    ModemOption: Bytes<{ modem::OPTION_LEN }> = Bytes::NONE,
+        "default: 0x10,0x00,0x00,0x00,0x20";
+}
+
 /// The class of devices that follow no standard.
 const CLASS_VENDOR_SPECIFIC: u8 = 0xff;
 
@@ -58,25 +77,11 @@ const TIMEOUT: Delta = Delta::from_millis(modem::TIMEOUT_MSECS as i64);
 /// How long it may take to say that it is alive.
 const ALIVE_TIMEOUT: Delta = Delta::from_millis(modem::ALIVE_TIMEOUT_MSECS as i64);
 
-/// What a driver decides about a modem, in one place.
-#[derive(Clone, Copy)]
-struct Settings {
-    /// The alternate setting of the data interface.
-    alternate: u8,
-    /// What the modem is told before its line is started.
-    start_up: modem::StartUp,
-}
-
-impl Settings {
-    const DEFAULT: Self = Self {
-        alternate: modem::ALTSETTING_BULK,
-        start_up: modem::StartUp::DEFAULT,
-    };
-}
-
 /// One modem.
 struct SpeedTouch {
     settings: Settings,
+    /// The channels that will do, the best first.
+    channels: channels::Choice,
     firmware_out: usb::BulkOut,
     firmware_in: usb::BulkIn,
     /// Where the modem tells of changes of its line. It is polled as well, so it may be missing.
@@ -91,32 +96,23 @@ impl Minidriver for SpeedTouch {
     fn bind(
         interface: &usb::Interface<device::Core<'_>>,
         _info: Option<&'static ()>,
-    ) -> Result<(Self, Channels)> {
+    ) -> Result<Self> {
         let class = interface.device().class();
         if class != CLASS_VENDOR_SPECIFIC {
             dev_err!(interface, "wrong device class {}\n", class);
             return Err(ENODEV);
         }
-        let settings = Settings::DEFAULT;
+        let settings = Settings::now();
         let control = part(interface, modem::INTERFACE_CONTROL)?;
         let data = part(interface, modem::INTERFACE_DATA)?;
         let firmware = part(interface, modem::INTERFACE_FIRMWARE)?;
-
-        let channels = Channels {
-            interface: modem::INTERFACE_DATA,
-            alternate: settings.alternate,
-            rx: data.bulk_in(settings.alternate, modem::DATA_IN)?,
-            tx: data.bulk_out(settings.alternate, modem::DATA_OUT)?,
-            rx_padding: 0,
-            tx_padding: 0,
-        };
-        let this = Self {
+        Ok(Self {
             settings,
+            channels: channels::find(data, &settings)?,
             firmware_out: firmware.bulk_out(0, modem::FIRMWARE_OUT)?,
             firmware_in: firmware.bulk_in(0, modem::FIRMWARE_IN)?,
             interrupt: control.interrupt_in(0, modem::INTERRUPT_IN).ok(),
-        };
-        Ok((this, channels))
+        })
     }
 
     /// A modem that tells its line's state has its firmware.
@@ -129,9 +125,13 @@ impl Minidriver for SpeedTouch {
         }
     }
 
+    fn select(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected> {
+        channels::select(stop, modem, &self.channels)
+    }
+
     fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected> {
         self.load_firmware(stop, modem)?;
-        let selected = modem.select(stop)?;
+        let selected = self.select(stop, modem)?;
         self.start_up(stop, modem)?;
         Ok(selected)
     }
@@ -150,27 +150,37 @@ impl Minidriver for SpeedTouch {
 }
 
 impl SpeedTouch {
-    /// Tells the modem its settings. One that refuses some of them may work all the same.
+    /// Tells the modem its settings.
     fn start_up(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
         modem.phase("the start-up sequence");
+        if self.settings.sw_buffering {
+            tell(stop, modem, &modem::sw_buffering(true), &[])?;
+        }
         for step in self.settings.start_up.steps() {
-            let sent = modem
-                .device()
-                .control_out(stop, request(&step.setup), step.data(), TIMEOUT);
-            match sent {
-                Ok(()) => {}
-                // It refuses nothing any more.
-                Err(Error::Failed(error)) if is_gone(error) => return Err(error.into()),
-                Err(Error::Failed(error)) => dev_warn!(
-                    modem,
-                    "the modem did not take setting {:#04x}: {:?}\n",
-                    step.setup.value,
-                    error
-                ),
-                Err(Error::Stopped) => return Err(Error::Stopped),
-            }
+            tell(stop, modem, &step.setup, step.data())?;
         }
         Ok(())
+    }
+}
+
+/// Tells the modem one of its settings. One that refuses some of them may work all the same.
+fn tell(stop: &Stop, modem: &Modem, setup: &Setup, data: &[u8]) -> kthread::Result {
+    let sent = modem
+        .device()
+        .control_out(stop, request(setup), data, TIMEOUT);
+    match sent {
+        // It refuses nothing any more.
+        Err(Error::Failed(error)) if is_gone(error) => Err(error.into()),
+        Err(Error::Failed(error)) => {
+            dev_warn!(
+                modem,
+                "the modem did not take setting {:#04x}: {:?}\n",
+                setup.value,
+                error
+            );
+            Ok(())
+        }
+        result => result,
     }
 }
 

@@ -3,7 +3,6 @@
 //! What a driver for one kind of modem is asked, and when.
 
 use crate::{
-    channels::Channels,
     line::Line,
     modem::{
         Modem,
@@ -27,7 +26,8 @@ pub trait InModule {
 ///
 /// A value of the type stands for one modem. Its methods are called in the order in which they
 /// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) is left
-/// out for a modem that is alive. Those that are given a [`Stop`] run on
+/// out for a modem that is alive, and calls [`select`](Self::select) itself for one that is not.
+/// Those that are given a [`Stop`] run on
 /// threads of the modem's own, where they may take their time: every wait goes through that, and
 /// ends at once when the modem goes. The first and the last, and the drop of the value, may run
 /// on the hub thread, which serves all other devices as well: they may sleep, but not for long.
@@ -42,7 +42,7 @@ pub trait InModule {
 /// ```ignore
 /// usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x1234, 0x5678), ())]);
 ///
-/// struct MyModem;
+/// struct MyModem(usbatm::Channels);
 ///
 /// impl usbatm::Minidriver for MyModem {
 ///     type IdInfo = ();
@@ -52,16 +52,23 @@ pub trait InModule {
 ///     fn bind(
 ///         interface: &usb::Interface<device::Core<'_>>,
 ///         _info: Option<&'static ()>,
-///     ) -> Result<(Self, usbatm::Channels)> {
-///         let channels = usbatm::Channels {
+///     ) -> Result<Self> {
+///         Ok(Self(usbatm::Channels {
 ///             interface: interface.number(),
 ///             alternate: 0,
 ///             rx: interface.bulk_in(0, 1)?,
 ///             tx: interface.bulk_out(0, 2)?,
 ///             rx_padding: 0,
 ///             tx_padding: 0,
-///         };
-///         Ok((Self, channels))
+///         }))
+///     }
+///
+///     fn select(
+///         &self,
+///         stop: &Stop,
+///         modem: &usbatm::Modem,
+///     ) -> kthread::Result<usbatm::Selected> {
+///         modem.select(stop, self.0)
 ///     }
 /// }
 ///
@@ -84,7 +91,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     const ID_TABLE: usb::IdTable<Self::IdInfo>;
 
     /// A modem has been plugged in: looks at its descriptors, claims the interfaces that it needs
-    /// besides `interface`, and finds the endpoints that cells travel through.
+    /// besides `interface`, and finds the [endpoints that cells travel through](crate::Channels).
     ///
     /// Runs on the hub thread, so it must not wait for the modem; there are no transfers without a
     /// [`Stop`] anyway.
@@ -95,7 +102,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     fn bind(
         interface: &usb::Interface<device::Core<'_>>,
         info: Option<&'static Self::IdInfo>,
-    ) -> Result<(Self, Channels)>;
+    ) -> Result<Self>;
 
     /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out. A
     /// modem that does not answer is `Ok(false)`; an error gives it up.
@@ -104,11 +111,15 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         Ok(false)
     }
 
+    /// [Selects](Modem::select) the channels that cells are to travel through; where the modem
+    /// refuses some, others may do.
+    fn select(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected>;
+
     /// Brings the modem to life, as long as that takes. Its last steps are to
-    /// [select](Modem::select) the channels, which the result proves, and what the modem wants to
+    /// [select](Self::select) the channels, which the result proves, and what the modem wants to
     /// be told after that.
     fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected> {
-        modem.select(stop)
+        self.select(stop, modem)
     }
 
     /// The ATM device is there, but nobody can use it yet: starts the line.

@@ -38,7 +38,6 @@ use kthread::{
 #[pin_data]
 pub struct Modem {
     interface: ARef<usb::Interface>,
-    channels: Channels,
     #[pin]
     phase: SpinLock<&'static str>,
 }
@@ -50,10 +49,9 @@ impl Modem {
     /// The time in which it is noticed that a modem is gone: hubs are asked every 255 ms.
     const NOTICE_TIME: Delta = Delta::from_millis(500);
 
-    fn new(interface: ARef<usb::Interface>, channels: Channels) -> impl PinInit<Self> {
+    fn new(interface: ARef<usb::Interface>) -> impl PinInit<Self> {
         pin_init!(Self {
             interface,
-            channels,
             phase <- new_spinlock!("waiting for its thread"),
         })
     }
@@ -83,17 +81,21 @@ impl Modem {
         stop.sleep(Self::NOTICE_TIME)
     }
 
-    /// Selects the alternate setting in which the channels exist.
-    pub fn select(&self, stop: &Stop) -> kthread::Result<Selected> {
+    /// Selects the alternate setting in which these channels exist. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`usb::Device::set_interface`]: a modem may refuse a setting that it has.
+    pub fn select(&self, stop: &Stop, channels: Channels) -> kthread::Result<Selected> {
         self.phase("selecting the data interface");
         let Channels {
             interface,
             alternate,
             ..
-        } = self.channels;
+        } = channels;
         self.device()
             .set_interface(stop, interface, alternate, Self::SELECT_TIMEOUT)?;
-        Ok(Selected(()))
+        Ok(Selected(channels))
     }
 }
 
@@ -103,8 +105,8 @@ impl AsRef<device::Device> for Modem {
     }
 }
 
-/// Proof that a modem's channels have been selected, without which there is no ATM device.
-pub struct Selected(());
+/// Proof that these channels of a modem have been selected, without which there is no ATM device.
+pub struct Selected(Channels);
 
 /// What a modem's threads share.
 #[pin_data]
@@ -112,11 +114,19 @@ struct Shared<M: Minidriver> {
     minidriver: M,
     #[pin]
     modem: Modem,
-    traffic: Arc<Traffic>,
+    /// What the file of the ATM device begins with.
+    description: CString,
     threads: Scope,
-    /// The ATM device, once the modem has been brought up.
+    /// Once the modem has been brought up.
     #[pin]
-    atm: Mutex<Option<Arc<atm::Registration<Traffic>>>>,
+    up: Mutex<Option<Up>>,
+}
+
+/// What a modem has that has been brought up.
+#[derive(Clone)]
+struct Up {
+    traffic: Arc<Traffic>,
+    atm: Arc<atm::Registration<Traffic>>,
 }
 
 impl<M: Minidriver> Shared<M> {
@@ -124,17 +134,17 @@ impl<M: Minidriver> Shared<M> {
         interface: &usb::Interface<device::Core<'_>>,
         info: Option<&'static M::IdInfo>,
     ) -> Result<Arc<Self>> {
-        let (minidriver, channels) = M::bind(interface, info)?;
-        let traffic = Traffic::new(interface.device(), &channels, description(interface)?)?;
+        let minidriver = M::bind(interface, info)?;
+        let description = description(interface)?;
         let threads = Scope::new(this_module::<M::Module>())?;
         let interface: ARef<usb::Interface> = interface.into();
         Arc::pin_init(
             pin_init!(Self {
                 minidriver,
-                modem <- Modem::new(interface, channels),
-                traffic,
+                modem <- Modem::new(interface),
+                description,
                 threads,
-                atm <- new_mutex!(None),
+                up <- new_mutex!(None),
             }),
             GFP_KERNEL,
         )
@@ -171,48 +181,46 @@ impl<M: Minidriver> Shared<M> {
         let (minidriver, modem) = (&this.minidriver, &this.modem);
         modem.phase("asking whether it is alive");
         let selected = if minidriver.is_alive(stop, modem)? {
-            modem.select(stop)?
+            minidriver.select(stop, modem)?
         } else {
             minidriver.heavy_init(stop, modem)?
         };
-        let atm = this.register(stop, selected)?;
-        *this.atm.lock() = Some(atm.clone());
+        let up = this.register(stop, selected)?;
+        *this.up.lock() = Some(up.clone());
         // A modem that can't be brought up has no ATM device.
-        Self::go_live(this, atm).inspect_err(|_| this.take_down())?;
+        Self::go_live(this, up).inspect_err(|_| this.take_down())?;
         Ok(())
     }
 
     /// Lets cells flow, and starts the thread that watches the line.
-    fn go_live(this: &Arc<Self>, atm: Arc<atm::Registration<Traffic>>) -> Result {
+    fn go_live(this: &Arc<Self>, up: Up) -> Result {
         this.modem.phase("the start of traffic");
-        this.traffic.start()?;
+        up.traffic.start()?;
         let shared = this.clone();
         Builder::new(fmt!("{}/{} line", M::NAME, this.modem.device().path()))
-            .spawn(&this.threads, move |stop| shared.watch(stop, &atm))?
+            .spawn(&this.threads, move |stop| shared.watch(stop, &up.atm))?
             .leave();
         Ok(())
     }
 
     /// Registers the ATM device and starts the line; nobody can use it before that.
-    fn register(
-        &self,
-        stop: &Stop,
-        _selected: Selected,
-    ) -> kthread::Result<Arc<atm::Registration<Traffic>>> {
+    fn register(&self, stop: &Stop, Selected(channels): Selected) -> kthread::Result<Up> {
         self.modem.phase("registering the ATM device");
+        let description = CString::try_from(&*self.description)?;
+        let traffic = Traffic::new(self.modem.device(), &channels, description)?;
         let mut started = Ok(());
-        let traffic = self.traffic.clone();
-        let registration =
-            atm::Registration::new(M::NAME, self.modem.as_ref(), traffic, |device| {
-                device.set_address_bits(8, 16);
-                device.set_link_rate(Line::DEFAULT_RATE);
-                let line = Line::new(device);
-                line.unknown();
-                started = self.minidriver.atm_start(stop, &self.modem, &line);
-                started.map_err(kthread::Error::to_kernel)
-            });
+        let data = traffic.clone();
+        let registration = atm::Registration::new(M::NAME, self.modem.as_ref(), data, |device| {
+            device.set_address_bits(8, 16);
+            device.set_link_rate(Line::DEFAULT_RATE);
+            let line = Line::new(device);
+            line.unknown();
+            started = self.minidriver.atm_start(stop, &self.modem, &line);
+            started.map_err(kthread::Error::to_kernel)
+        });
         started?;
-        Ok(Arc::new(registration?, GFP_KERNEL)?)
+        let atm = Arc::new(registration?, GFP_KERNEL)?;
+        Ok(Up { traffic, atm })
     }
 
     /// Undoes all of it, in whatever phase. May be called again. Sleeps.
@@ -224,9 +232,9 @@ impl<M: Minidriver> Shared<M> {
     /// Ends the traffic, and takes the ATM device away if there is one. May be called again.
     /// Sleeps.
     fn take_down(&self) {
-        self.traffic.stop();
-        let atm = self.atm.lock().take();
-        if let Some(atm) = atm {
+        let up = self.up.lock().take();
+        if let Some(Up { traffic, atm }) = up {
+            traffic.stop();
             self.minidriver.atm_stop(&Line::new(&atm));
         }
     }
