@@ -22,18 +22,29 @@ use usbatm::{
 };
 
 /// Channels that will do, the best first.
-pub(crate) type Choice = [Option<Channels>; 2];
+pub(crate) type Choice = [Option<Channels>; 3];
 
-/// Finds the channels that the user wants, and those that every modem has.
+/// Finds the channels that the user wants, those with an isochronous endpoint if that is wanted,
+/// and those that every modem has.
 pub(crate) fn find(data: &usb::Interface<device::Bound>, settings: &Settings) -> Result<Choice> {
-    let usual = bulk(data, modem::ALTSETTING_BULK.into())?;
+    let usual = channels(data, modem::ALTSETTING_BULK.into(), false)?;
     let wanted = match settings.alternate {
         0 => None,
-        alternate => bulk(data, alternate)
+        alternate => channels(data, alternate, settings.isochronous)
             .inspect_err(|error| complain(data.as_ref(), alternate, *error))
             .ok(),
     };
-    Ok([wanted, Some(usual)])
+    let isochronous = settings
+        .isochronous
+        .then(|| channels(data, modem::ALTSETTING_ISOC.into(), true).ok())
+        .flatten()
+        .filter(|channels| channels.rx.is_isochronous());
+
+    let best = wanted.or(isochronous).unwrap_or(usual);
+    if settings.isochronous && !best.rx.is_isochronous() {
+        dev_info!(data, "isochronous transfer not supported - using bulk\n");
+    }
+    Ok([wanted, isochronous, Some(usual)])
 }
 
 /// Selects the first of them that the modem doesn't refuse.
@@ -51,13 +62,22 @@ pub(crate) fn select(stop: &Stop, modem: &Modem, choice: &Choice) -> kthread::Re
     result
 }
 
-/// The channels of an alternate setting of the data interface.
-fn bulk(data: &usb::Interface<device::Bound>, alternate: u32) -> Result<Channels> {
+/// The channels of an alternate setting of the data interface; the isochronous one towards us, if
+/// it is wanted and there.
+fn channels(
+    data: &usb::Interface<device::Bound>,
+    alternate: u32,
+    isochronous: bool,
+) -> Result<Channels> {
     let alternate = alternate.try_into().map_err(|_| EINVAL)?;
+    let rx = match data.isochronous_in(alternate, modem::DATA_IN) {
+        Ok(rx) if isochronous => rx.into(),
+        _ => data.bulk_in(alternate, modem::DATA_IN)?.into(),
+    };
     Ok(Channels {
         interface: modem::INTERFACE_DATA,
         alternate,
-        rx: data.bulk_in(alternate, modem::DATA_IN)?,
+        rx,
         tx: data.bulk_out(alternate, modem::DATA_OUT)?,
         rx_padding: 0,
         tx_padding: 0,

@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct Settings {
     /// The alternate setting of the data interface; 0 leaves it to us.
     pub(crate) alternate: u32,
+    /// Receive by isochronous transfers, if the modem has them.
+    pub(crate) isochronous: bool,
     /// Read a block before the firmware is sent.
     pub(crate) reads_first: bool,
     /// Have the modem buffer cells.
@@ -36,6 +38,7 @@ impl Settings {
         }
         Self {
             alternate: parameters::altsetting.value(),
+            isochronous: parameters::enable_isoc.value().0,
             reads_first: parameters::dl_512_first.value().0,
             sw_buffering: parameters::sw_buffering.value().0,
             start_up,

@@ -61,6 +61,8 @@ param::parameters! {
         "Alternate setting of the data interface (bulk_default: 1; isoc_default: 3)", 0o644;
     dl_512_first: Switch = Switch(false),
         "Read a block of 512 bytes before the firmware is sent (default: 0)", 0o644;
+    enable_isoc: Switch = Switch(false),
+        "Receive by isochronous transfers where the modem has them (default: 0)", 0o644;
     sw_buffering: Switch = Switch(false), "Have the modem buffer cells (default: 0)", 0o644;
     BMaxDSL: u32 = 8128, "default: 8128", 0o644;
     ModemMode: u8 = 11, "default: 11", 0o644;

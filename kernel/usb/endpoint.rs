@@ -5,6 +5,7 @@
 //! A type here stands for an endpoint that was found in a device's descriptors with the right
 //! direction and the right kind of transfer. [`Interface`](crate::Interface) makes them.
 
+use core::num::NonZero;
 use kernel::{
     bindings,
     ffi::{
@@ -21,7 +22,7 @@ use kernel::{
 pub struct Endpoint {
     address: u8,
     kind: Kind,
-    max_packet: u16,
+    max_packet: NonZero<u16>,
     interval: u8,
 }
 
@@ -29,6 +30,7 @@ pub struct Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Control,
+    Isochronous,
     Bulk,
     Interrupt,
 }
@@ -38,6 +40,7 @@ impl Kind {
     fn from_attributes(attributes: u8) -> Option<Self> {
         match u32::from(attributes) & bindings::USB_ENDPOINT_XFERTYPE_MASK {
             bindings::USB_ENDPOINT_XFER_CONTROL => Some(Self::Control),
+            bindings::USB_ENDPOINT_XFER_ISOC => Some(Self::Isochronous),
             bindings::USB_ENDPOINT_XFER_BULK => Some(Self::Bulk),
             bindings::USB_ENDPOINT_XFER_INT => Some(Self::Interrupt),
             _ => None,
@@ -54,7 +57,7 @@ impl Endpoint {
         Self {
             address: request_type & Self::IN,
             kind: Kind::Control,
-            max_packet: 8,
+            max_packet: const { NonZero::new(8).unwrap() },
             interval: 0,
         }
     }
@@ -67,10 +70,9 @@ impl Endpoint {
         Some(Self {
             address: desc.bEndpointAddress,
             kind: Kind::from_attributes(desc.bmAttributes)?,
-            max_packet,
+            max_packet: NonZero::new(max_packet)?,
             interval: desc.bInterval,
         })
-        .filter(|endpoint| endpoint.max_packet > 0)
     }
 
     /// The address with the direction in bit 7, as in a descriptor.
@@ -92,15 +94,37 @@ impl Endpoint {
     pub(crate) fn pipe_type(&self) -> c_uint {
         match self.kind {
             Kind::Control => bindings::PIPE_CONTROL,
+            Kind::Isochronous => bindings::PIPE_ISOCHRONOUS,
             Kind::Bulk => bindings::PIPE_BULK,
             Kind::Interrupt => bindings::PIPE_INTERRUPT,
         }
     }
 
-    /// The polling interval of an interrupt endpoint in the units of `struct urb`: frames of 1 ms
-    /// up to full speed, microframes of 125 us above, where the descriptor holds an exponent.
+    /// How many packets a transfer of `size` bytes has: 0 if it is not isochronous, for the host
+    /// controller cuts any other as it likes.
+    pub(crate) fn packets(&self, size: usize) -> usize {
+        match self.kind {
+            Kind::Isochronous => size / NonZero::<usize>::from(self.max_packet),
+            Kind::Control | Kind::Bulk | Kind::Interrupt => 0,
+        }
+    }
+
+    /// Whether a transfer may have a buffer of `size` bytes: whole packets if it is isochronous.
+    pub(crate) fn fits(&self, size: usize) -> bool {
+        self.kind != Kind::Isochronous || size % NonZero::<usize>::from(self.max_packet) == 0
+    }
+
+    /// The largest packet, in bytes; at least 1.
+    pub(crate) fn max_packet(&self) -> usize {
+        usize::from(self.max_packet.get())
+    }
+
+    /// The time from one packet of a periodic endpoint to the next in the units of `struct urb`:
+    /// frames of 1 ms up to full speed, microframes of 125 us above. The descriptor holds an
+    /// exponent there, and for isochronous endpoints everywhere.
     pub(crate) fn interval(&self, speed: bindings::usb_device_speed) -> c_int {
         match self.kind {
+            Kind::Isochronous => 1 << (self.interval.clamp(1, 16) - 1),
             Kind::Interrupt if speed >= bindings::usb_device_speed_USB_SPEED_HIGH => {
                 1 << (self.interval.clamp(1, 16) - 1)
             }
@@ -121,7 +145,7 @@ pub trait Pipe: sealed::Sealed + Copy {
 
     /// The largest packet of the endpoint, in bytes; at least 1.
     fn max_packet(&self) -> usize {
-        usize::from(self.endpoint().max_packet)
+        self.endpoint().max_packet()
     }
 }
 
@@ -164,4 +188,44 @@ pipes! {
     BulkOut: Bulk, false;
     /// An interrupt endpoint towards the host.
     InterruptIn: Interrupt, true;
+    /// An isochronous endpoint towards the host: one packet in each of its intervals, which is
+    /// lost if something goes wrong.
+    IsochronousIn: Isochronous, true;
+}
+
+/// An endpoint towards the host that brings much data, in one way or the other.
+///
+/// # Invariants
+///
+/// It is a bulk or an isochronous endpoint towards the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataIn(Endpoint);
+
+impl From<BulkIn> for DataIn {
+    fn from(BulkIn(endpoint): BulkIn) -> Self {
+        // INVARIANT: By that of `BulkIn`.
+        Self(endpoint)
+    }
+}
+
+impl From<IsochronousIn> for DataIn {
+    fn from(IsochronousIn(endpoint): IsochronousIn) -> Self {
+        // INVARIANT: By that of `IsochronousIn`.
+        Self(endpoint)
+    }
+}
+
+impl DataIn {
+    /// Whether it is isochronous.
+    pub fn is_isochronous(&self) -> bool {
+        self.0.kind() == Kind::Isochronous
+    }
+}
+
+impl sealed::Sealed for DataIn {}
+
+impl Pipe for DataIn {
+    fn endpoint(&self) -> Endpoint {
+        self.0
+    }
 }

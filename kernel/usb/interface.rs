@@ -9,7 +9,8 @@ use crate::{
         BulkIn,
         BulkOut,
         Endpoint,
-        InterruptIn, //
+        InterruptIn,
+        IsochronousIn, //
     }, //
 };
 use core::{
@@ -178,6 +179,15 @@ impl Interface<device::Bound> {
     /// Finds an interrupt endpoint towards the host; see [`Interface::bulk_in`].
     pub fn interrupt_in(&self, alternate: u8, number: u8) -> Result<InterruptIn> {
         self.endpoint(alternate, number | InterruptIn::DIRECTION, InterruptIn::new)
+    }
+
+    /// Finds an isochronous endpoint towards the host; see [`Interface::bulk_in`].
+    pub fn isochronous_in(&self, alternate: u8, number: u8) -> Result<IsochronousIn> {
+        self.endpoint(
+            alternate,
+            number | IsochronousIn::DIRECTION,
+            IsochronousIn::new,
+        )
     }
 
     fn endpoint<T>(

@@ -100,7 +100,7 @@ impl<H: Handler> Stream<H> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if `size` is 0, `ENOMEM`.
+    /// `EINVAL` if `size` is 0, or no multiple of an isochronous endpoint's packets; `ENOMEM`.
     pub fn new<P: Pipe>(
         device: &Device,
         pipe: P,
@@ -124,13 +124,13 @@ impl<H: Handler> Stream<H> {
         size: usize,
         stream: NonNull<Self>,
     ) -> Result<KVec<Slot<H>>> {
-        if size == 0 {
+        if size == 0 || !pipe.endpoint().fits(size) {
             return Err(EINVAL);
         }
         let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
             let slot = Slot {
-                urb: Urb::new(device, size)?,
+                urb: Urb::with_packets(device, size, pipe.endpoint().packets(size))?,
                 idle: AtomicFlag::new(true),
                 stream,
             };
@@ -251,6 +251,27 @@ impl<H: Handler> Transfer<'_, H> {
         unsafe { slice::from_raw_parts(self.slot.urb.buffer(), length) }
     }
 
+    /// The bytes that the device sent in the last transfer, in pieces: the packets of an
+    /// isochronous transfer, each of which may have been lost for a reason of its own, or all that
+    /// any other has [received](Self::received).
+    pub fn pieces(&self) -> impl Iterator<Item = Result<&[u8]>> {
+        (0..self.slot.urb.packets().max(1)).map(|index| self.piece(index))
+    }
+
+    /// One of the pieces; there is but one where there are no packets.
+    fn piece(&self, index: usize) -> Result<&[u8]> {
+        let urb = &self.slot.urb;
+        if urb.packets() == 0 || !self.stream.is_in {
+            return Ok(self.received());
+        }
+        self.result()?;
+        // SAFETY: Not in flight by the type invariants, and `pieces` counts up to `packets`.
+        let place = unsafe { urb.packet_result(index) }?;
+        // SAFETY: The buffer has been initialised since it was made, the place is within it, and
+        // only the holder of this token uses it.
+        Ok(unsafe { slice::from_raw_parts(urb.buffer().add(place.start), place.len()) })
+    }
+
     /// The whole buffer.
     pub fn buffer(&mut self) -> &mut [u8] {
         let urb = &self.slot.urb;
@@ -268,10 +289,12 @@ impl<H: Handler> Transfer<'_, H> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the buffer is smaller, `EPERM` after [`Stream::stop`], or what
+    /// `EINVAL` if the buffer is smaller, or the transfer isochronous, which moves whole buffers
+    /// only, and is to move less; `EPERM` after [`Stream::stop`], or what
     /// `usb_submit_urb()` says, such as `ENODEV`. The URB is idle again then.
     pub fn submit(self, length: usize) -> Result {
-        if length > self.capacity() {
+        let whole = self.capacity();
+        if length > whole || (self.slot.urb.packets() > 0 && length < whole) {
             return Err(EINVAL);
         }
         // From the submission on, the URB and its next token belong to the USB core.

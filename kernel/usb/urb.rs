@@ -7,9 +7,12 @@ use crate::{
     endpoint::Endpoint,
     sys, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    ops::Range,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -36,9 +39,11 @@ pub(crate) type Complete = unsafe extern "C" fn(*mut bindings::urb);
 /// - `raw` is a valid URB of which we own a reference; its fields are changed only by the USB
 ///   core while it is in flight, and only through `self` while it is not.
 /// - `transfer_buffer` is an initialised allocation of `size` bytes, or null if `size` is 0.
+/// - `iso_frame_desc` has `packets` elements.
 pub(crate) struct Urb {
     raw: NonNull<bindings::urb>,
     size: usize,
+    packets: usize,
     device: ARef<Device>,
 }
 
@@ -51,18 +56,27 @@ unsafe impl Send for Urb {}
 unsafe impl Sync for Urb {}
 
 impl Urb {
-    /// Allocates an URB with a zeroed buffer of `size` bytes. May sleep.
+    /// Allocates an URB with a zeroed buffer of `size` bytes, for transfers that the host
+    /// controller cuts into packets. May sleep.
     pub(crate) fn new(device: &Device, size: usize) -> Result<Self> {
+        Self::with_packets(device, size, 0)
+    }
+
+    /// Allocates an URB for so many packets, if it is isochronous. May sleep.
+    pub(crate) fn with_packets(device: &Device, size: usize, packets: usize) -> Result<Self> {
         // A transfer's length is an `int` in half of the USB core.
         if size > i32::MAX as usize {
             return Err(EINVAL);
         }
+        let count = packets.try_into()?;
         // SAFETY: No condition; the result is an URB that is ours, or null.
-        let raw = unsafe { bindings::usb_alloc_urb(0, bindings::GFP_KERNEL) };
-        // INVARIANT: Its buffer is null, as `size` says, until the buffer exists.
+        let raw = unsafe { bindings::usb_alloc_urb(count, bindings::GFP_KERNEL) };
+        // INVARIANT: Its buffer is null, as `size` says, until the buffer exists; it was allocated
+        // with so many packets.
         let mut urb = Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             size: 0,
+            packets,
             device: device.into(),
         };
         if size > 0 {
@@ -102,7 +116,7 @@ impl Urb {
             (*raw).interval = endpoint.interval(self.device.speed());
             (*raw).complete = Some(complete);
             (*raw).context = context.cast_mut();
-            (*raw).transfer_buffer_length = self.size as u32;
+            self.set_length(self.size);
         }
     }
 
@@ -110,10 +124,14 @@ impl Urb {
     ///
     /// # Safety
     ///
-    /// The URB is not in flight, and `length` is not larger than [`Urb::size`].
+    /// The URB is not in flight; `length` is not larger than [`Urb::size`], and not smaller either
+    /// if the URB is isochronous.
     pub(crate) unsafe fn set_length(&self, length: usize) {
         // SAFETY: The caller's word.
-        unsafe { (*self.raw.as_ptr()).transfer_buffer_length = length as u32 };
+        unsafe {
+            (*self.raw.as_ptr()).transfer_buffer_length = length as u32;
+            self.lay_out_packets();
+        }
     }
 
     /// Points a control transfer at its setup packet.
@@ -159,6 +177,23 @@ impl Urb {
     pub(crate) fn poison(&self) {
         // SAFETY: `raw` is valid by the type invariants, in flight or not.
         unsafe { bindings::usb_poison_urb(self.raw.as_ptr()) };
+    }
+
+    /// The URB itself.
+    pub(crate) fn as_raw(&self) -> *mut bindings::urb {
+        self.raw.as_ptr()
+    }
+
+    /// How many packets it has; none if it is not isochronous.
+    pub(crate) fn packets(&self) -> usize {
+        self.packets
+    }
+
+    /// The part of the buffer that a packet has. It is within the buffer.
+    pub(crate) fn place(&self, packet: usize) -> Range<usize> {
+        let length = self.size.checked_div(self.packets).unwrap_or(0);
+        let start = length.saturating_mul(packet).min(self.size);
+        start..start.saturating_add(length).min(self.size)
     }
 
     /// The size of the buffer in bytes.

@@ -20,7 +20,8 @@
 //! # A device is not trusted
 //!
 //! Endpoints come out of the descriptors through [`Interface`], by the number of an alternate
-//! setting, and have a type ([`BulkIn`], [`BulkOut`], [`InterruptIn`]), so that a transfer in the
+//! setting, and have a type ([`BulkIn`], [`BulkOut`], [`InterruptIn`],
+//! [`IsochronousIn`]), so that a transfer in the
 //! wrong direction, or on an endpoint that the device lacks, can't be written. The type does not
 //! say whose endpoint it is, or whether its alternate setting is selected: a transfer fails where
 //! there is no such endpoint. What a device says about lengths is bounded by the memory that we
@@ -52,6 +53,7 @@ mod driver;
 mod endpoint;
 mod id;
 mod interface;
+mod packets;
 mod stream;
 mod sys;
 mod transfer;
@@ -71,7 +73,9 @@ pub use driver::{
 pub use endpoint::{
     BulkIn,
     BulkOut,
+    DataIn,
     InterruptIn,
+    IsochronousIn,
     Pipe, //
 };
 pub use id::{

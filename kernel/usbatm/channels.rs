@@ -12,7 +12,7 @@ pub struct Channels {
     /// The alternate setting of it in which they exist.
     pub alternate: u8,
     /// Cells from the line.
-    pub rx: usb::BulkIn,
+    pub rx: usb::DataIn,
     /// Cells to the line.
     pub tx: usb::BulkOut,
     /// Bytes after each cell that comes in.

@@ -56,7 +56,7 @@ pub trait InModule {
 ///         Ok(Self(usbatm::Channels {
 ///             interface: interface.number(),
 ///             alternate: 0,
-///             rx: interface.bulk_in(0, 1)?,
+///             rx: interface.bulk_in(0, 1)?.into(),
 ///             tx: interface.bulk_out(0, 2)?,
 ///             rx_padding: 0,
 ///             tx_padding: 0,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! From bulk transfers to packets.
+//! From transfers to packets.
 //!
 //! A fixed set of transfers is always under way. When one ends, its cells are put together to
 //! packets there and then, and it is submitted again at once, so that the modem never waits for
@@ -56,14 +56,19 @@ use wire::cell::{
 /// at full speed takes eleven to send 256 of one cell, and 360 to send 256 of 1,500 bytes.
 const MAX_ARRIVED: usize = 256;
 
-/// Cells of connections that nobody has open.
-///
-/// A few come whenever a connection is closed while packets are under way. Many, and none for
-/// anybody, mean that the user has the wrong numbers, so the right ones are worth to be told.
+/// What came for nobody.
 #[derive(Default)]
 pub(crate) struct Strays {
+    /// Cells of connections that nobody has open.
+    ///
+    /// A few come whenever a connection is closed while packets are under way. Many, and none for
+    /// anybody, mean that the user has the wrong numbers, so the right ones are worth to be told.
     pub(crate) count: u64,
+    /// The connection of the last of them.
     pub(crate) last: Option<Vc>,
+    /// Isochronous packets that were lost on the bus. A cell or two in each belonged to somebody,
+    /// whose AAL5 packet then fails its check.
+    pub(crate) lost: u64,
 }
 
 /// The receiving side of a modem.
@@ -169,7 +174,12 @@ impl usb::Handler for Rx {
         };
         match transfer.result() {
             Ok(_) => {
-                state.take_in(transfer.received());
+                for piece in transfer.pieces() {
+                    match piece {
+                        Ok(bytes) => state.take_in(bytes),
+                        Err(_) => state.lose_piece(),
+                    }
+                }
                 if !state.arrived.is_empty() {
                     traffic.queue_bottom_half();
                 }
@@ -192,6 +202,13 @@ impl usb::Handler for Rx {
 }
 
 impl State {
+    /// An isochronous packet was lost, and with it the end of what came before it: the next one is
+    /// taken to begin with a cell.
+    fn lose_piece(&mut self) {
+        self.splitter.reset();
+        self.strays.lost += 1;
+    }
+
     /// Takes in what a transfer brought.
     fn take_in(&mut self, bytes: &[u8]) {
         let Self {

@@ -177,11 +177,12 @@ impl Traffic {
         self.tx.stop();
         atm::work::flush_delayed(&self.revival);
         self.flush_bottom_half();
-        if let Strays {
-            count,
-            last: Some(Vc { vpi, vci }),
-        } = strays
-        {
+        self.report(strays);
+    }
+
+    /// Logs what came for nobody.
+    fn report(&self, Strays { count, last, lost }: Strays) {
+        if let Some(Vc { vpi, vci }) = last {
             dev_info!(
                 self.device,
                 "{} cells came for connections that nobody had open, the last for {}.{}\n",
@@ -189,6 +190,9 @@ impl Traffic {
                 vpi,
                 vci
             );
+        }
+        if lost > 0 {
+            dev_info!(self.device, "{} isochronous packets were lost\n", lost);
         }
     }
 
