@@ -8,6 +8,7 @@
 
 use crate::{
     branch::Branch,
+    leftover::Leftovers,
     life::NotGone,
     lookout::Lookout,
     member::{
@@ -48,6 +49,8 @@ pub(crate) struct Net {
     left: AtomicFlag,
     #[pin]
     lookout: Lookout,
+    #[pin]
+    leftovers: Leftovers,
 }
 
 impl Net {
@@ -60,6 +63,7 @@ impl Net {
                 threads <- new_mutex!(Threads::default(), "kthread::Net::threads"),
                 // SAFETY: The function takes the lookout of a net, as this one is.
                 lookout <- unsafe { Lookout::new(Self::look) },
+                leftovers <- Leftovers::new(),
             }),
             GFP_KERNEL,
         )
@@ -78,6 +82,11 @@ impl Net {
     /// What is told when a thread is asked to stop.
     pub(crate) fn lookout(&self) -> &Lookout {
         &self.lookout
+    }
+
+    /// What is no thread and has to end too.
+    pub(crate) fn leftovers(&self) -> &Leftovers {
+        &self.leftovers
     }
 
     /// Looks for threads that should have ended by now.

@@ -72,6 +72,8 @@ pub(crate) fn under(module: &'static ThisModule) -> Result<Arc<Branch>> {
 #[inline(never)]
 pub(crate) fn take_away(root: &Branch) {
     root.net().close(root);
+    // After the threads, which might start some.
+    root.net().leftovers().end();
     // Its function is in the module, or in one that this one keeps.
     root.net().lookout().end();
     with_nets(|nets| {

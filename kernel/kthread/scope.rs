@@ -4,6 +4,10 @@
 
 use crate::{
     branch::Branch,
+    leftover::{
+        Leftover,
+        LookedAfter, //
+    },
     nets, //
 };
 use core::{
@@ -89,6 +93,17 @@ impl Scope {
         self.branch.net().count(&self.branch)
     }
 
+    /// Has something that is no thread ended together with the scope's *module*, at the latest, if
+    /// what is returned is still there by then: leaked, that is. Sleeps.
+    ///
+    /// Its owner ends it earlier, as a rule, and drops what is returned. A stop of the scope does
+    /// not touch it.
+    ///
+    /// Fails with [`ENODEV`] once the [`ModuleScope`] has been dropped, or with [`ENOMEM`].
+    pub fn look_after(&self, leftover: Arc<dyn Leftover>) -> Result<LookedAfter> {
+        LookedAfter::new(self.branch.net(), leftover)
+    }
+
     /// Stops and joins all threads of this scope, those too that they or others start meanwhile.
     /// New ones may be started after that.
     ///
@@ -109,7 +124,7 @@ impl Drop for Scope {
 /// It is a field of the type that `module!` is given, and a [`Scope`] itself, for threads that
 /// serve the module as a whole; a [`Scope::stop`] of it stops all that the module has. When it is
 /// dropped, no thread of the module is left, no matter what has been leaked, and no new one can be
-/// started. After that the module's code may go.
+/// started; nor is any [`Leftover`]. After that the module's code may go.
 ///
 /// That it is dropped is the one thing that is left to the module's author: don't wrap it in
 /// [`MaybeUninit`](core::mem::MaybeUninit), which drops nothing. The same is true of all
