@@ -36,14 +36,19 @@ use kernel::{
     bindings,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             Acquire,
             AtomicFlag,
             Relaxed,
             Release, //
-        }, //
+        },
+        Arc, //
     }, //
+};
+use kthread::{
+    Leftover,
+    LookedAfter,
+    Scope, //
 };
 
 /// What a [`Stream`] calls when a transfer has ended.
@@ -63,7 +68,7 @@ pub trait Handler: Send + Sync + Sized + 'static {
 
 /// A fixed set of URBs on one endpoint, and the handler that is told when they end.
 ///
-/// Dropping a stream stops it, and sleeps.
+/// Dropping a stream stops it, and sleeps. One that is leaked is stopped when its module goes.
 ///
 /// # Invariants
 ///
@@ -71,13 +76,18 @@ pub trait Handler: Send + Sync + Sized + 'static {
 /// - A slot's `idle` is set if and only if its URB is not in flight and no [`Transfer`] has it.
 #[pin_data(PinnedDrop)]
 pub struct Stream<H: Handler> {
-    slots: KVec<Slot<H>>,
+    // Dropped first: what is gone needs nobody to look after it.
+    _looked_after: Option<LookedAfter>,
+    slots: Arc<Slots<H>>,
     is_in: bool,
     #[pin]
     handler: H,
     #[pin]
     _pin: PhantomPinned,
 }
+
+/// All URBs of a stream: what its module stops, should the stream be leaked.
+struct Slots<H: Handler>(KVec<Slot<H>>);
 
 /// An URB's place in the stream.
 struct Slot<H: Handler> {
@@ -94,36 +104,14 @@ unsafe impl<H: Handler> Send for Slot<H> {}
 // flag are `Sync`.
 unsafe impl<H: Handler> Sync for Slot<H> {}
 
-impl<H: Handler> Stream<H> {
-    /// Makes a stream of `count` URBs with `size` bytes each, all of them idle. One without any
-    /// moves nothing. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if `size` is 0, or no multiple of an isochronous endpoint's packets; `ENOMEM`.
-    pub fn new<P: Pipe>(
+impl<H: Handler> Slots<H> {
+    fn new<P: Pipe>(
         device: &Device,
         pipe: P,
         count: usize,
         size: usize,
-        handler: impl PinInit<H, Error>,
-    ) -> impl PinInit<Self, Error> {
-        let device = ARef::from(device);
-        try_pin_init!(&this in Self {
-            slots: Self::slots(&device, pipe, count, size, this)?,
-            is_in: pipe.endpoint().is_in(),
-            handler <- handler,
-            _pin: PhantomPinned,
-        })
-    }
-
-    fn slots<P: Pipe>(
-        device: &Device,
-        pipe: P,
-        count: usize,
-        size: usize,
-        stream: NonNull<Self>,
-    ) -> Result<KVec<Slot<H>>> {
+        stream: NonNull<Stream<H>>,
+    ) -> Result<Arc<Self>> {
         if size == 0 || !pipe.endpoint().fits(size) {
             return Err(EINVAL);
         }
@@ -141,10 +129,84 @@ impl<H: Handler> Stream<H> {
             // SAFETY: The URB was never submitted. `complete` wants the slot as its context, and
             // the vector has all its slots, so that they stay where they are until they are
             // dropped, and their URBs with them.
-            unsafe { slot.urb.fill(&pipe.endpoint(), Self::complete, context) };
+            unsafe {
+                slot.urb
+                    .fill(&pipe.endpoint(), Stream::<H>::complete, context)
+            };
         }
-        // INVARIANT: The contexts were set above; no URB was submitted, no token made.
-        Ok(slots)
+        Ok(Arc::new(Self(slots), GFP_KERNEL)?)
+    }
+
+    fn iter(&self) -> slice::Iter<'_, Slot<H>> {
+        self.0.iter()
+    }
+}
+
+impl<H: Handler> Leftover for Slots<H> {
+    fn end(&self) {
+        // The last first, so that none of them gets its turn because another went; and all of
+        // them before the first wait, so that they are cancelled side by side.
+        for slot in self.iter().rev() {
+            slot.urb.cancel();
+        }
+        for slot in self.iter() {
+            slot.urb.poison();
+        }
+    }
+}
+
+impl<H: Handler> Stream<H> {
+    /// Makes a stream of `count` URBs with `size` bytes each, all of them idle. One without any
+    /// moves nothing. May sleep.
+    ///
+    /// It is stopped before the module of `scope` goes, whatever has become of it. That is to be
+    /// the module with the handler's code, or one that depends on it.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `size` is 0, or no multiple of an isochronous endpoint's packets; `ENODEV` if the
+    /// module is on its way out; `ENOMEM`.
+    pub fn new<'a, P: Pipe + 'a>(
+        scope: &'a Scope,
+        device: &'a Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        handler: impl PinInit<H, Error> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a {
+        Self::make(Some(scope), device, pipe, count, size, handler)
+    }
+
+    /// Makes a stream that nobody looks after: it must not be leaked.
+    pub(crate) fn unattended<'a, P: Pipe + 'a>(
+        device: &'a Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        handler: impl PinInit<H, Error> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a {
+        Self::make(None, device, pipe, count, size, handler)
+    }
+
+    fn make<'a, P: Pipe + 'a>(
+        scope: Option<&'a Scope>,
+        device: &'a Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        handler: impl PinInit<H, Error> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a {
+        try_pin_init!(&this in Self {
+            // INVARIANT: The contexts are set; no URB was submitted, no token made.
+            slots: Slots::new(device, pipe, count, size, this)?,
+            _looked_after: match scope {
+                Some(scope) => Some(scope.look_after(slots.clone())?),
+                None => None,
+            },
+            is_in: pipe.endpoint().is_in(),
+            handler <- handler,
+            _pin: PhantomPinned,
+        })
     }
 
     /// The handler.
@@ -182,14 +244,7 @@ impl<H: Handler> Stream<H> {
     /// Cancels all that is in flight, waits until the handlers have returned, and lets every
     /// later submission fail with `EPERM`. May be called again. Sleeps.
     pub fn stop(&self) {
-        // The last first, so that none of them gets its turn because another went; and all of
-        // them before the first wait, so that they are cancelled side by side.
-        for slot in self.slots.iter().rev() {
-            slot.urb.cancel();
-        }
-        for slot in self.slots.iter() {
-            slot.urb.poison();
-        }
+        self.slots.end();
     }
 
     /// The completion handler of each URB.

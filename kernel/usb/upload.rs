@@ -106,7 +106,7 @@ impl Device {
         timeout: Delta,
         mut progress: impl FnMut(usize),
     ) -> kthread::Result {
-        let stream = Stream::new(self, pipe, BLOCKS, block, Progress::new());
+        let stream = Stream::unattended(self, pipe, BLOCKS, block, Progress::new());
         let stream = KBox::pin_init(stream, GFP_KERNEL)?;
 
         for bytes in data.chunks(block) {

@@ -34,13 +34,10 @@
 //!
 //! - A transfer that a thread waits for ends with the function that made it, and the thread ends
 //!   before its [`Scope`](kthread::Scope) does.
-//! - A [`Stream`] ends with [`Stream::stop`] or when it is dropped. If it is leaked, there is the
-//!   USB core: before [`Driver::disconnect`] is called it ends all transfers on the endpoints of
-//!   the interface, and endpoints are only given out for interfaces that are bound or claimed.
-//!   What that leaves is a stream that is leaked *and* runs on an endpoint which the USB core
-//!   does not look after: by a probe that starts it and then fails, in a place that outlives the
-//!   binding, or on a device that the endpoint is not of. Nothing ends its transfers before the
-//!   module goes, so don't leak one.
+//! - A [`Stream`] ends with [`Stream::stop`] or when it is dropped. Safe code may leak it, and the
+//!   USB core ends only those on the endpoints of an interface that is being unbound. So each one
+//!   is known to its module, and the module's [`ModuleScope`](kthread::ModuleScope) ends what is
+//!   left of them, as it ends threads that were leaked.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 

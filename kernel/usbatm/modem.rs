@@ -207,7 +207,7 @@ impl<M: Minidriver> Shared<M> {
     fn register(&self, stop: &Stop, Selected(channels): Selected) -> kthread::Result<Up> {
         self.modem.phase("registering the ATM device");
         let description = CString::try_from(&*self.description)?;
-        let traffic = Traffic::new(self.modem.device(), &channels, description)?;
+        let traffic = Traffic::new(&self.threads, self.modem.device(), &channels, description)?;
         let mut started = Ok(());
         let data = traffic.clone();
         let registration = atm::Registration::new(M::NAME, self.modem.as_ref(), data, |device| {

@@ -75,6 +75,7 @@ use kernel::{
         WorkItem, //
     }, //
 };
+use kthread::Scope;
 use usb::{
     Pipe,
     Stream, //
@@ -118,14 +119,15 @@ impl_has_delayed_work! {
 }
 
 impl Traffic {
-    /// Allocates all that is needed: transfers and their buffers, by the module's parameters. May
-    /// sleep.
+    /// Allocates all that is needed: transfers and their buffers, by the module's parameters. The
+    /// module of `scope`, a minidriver's, looks after them: it goes before this one. May sleep.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, or `EINVAL` for an impossible padding.
     #[inline(never)] // In this module, not in a minidriver's, because of what it points to.
     pub(crate) fn new(
+        scope: &Scope,
         device: &usb::Device,
         channels: &Channels,
         description: CString,
@@ -143,8 +145,8 @@ impl Traffic {
                 device: device.into(),
                 description,
                 stopped: Atomic::new(false),
-                rx <- Stream::new(device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
-                tx <- Stream::new(device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
+                rx <- Stream::new(scope, device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
+                tx <- Stream::new(scope, device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
                 bottom_half <- new_work!("Traffic::bottom_half"),
                 revival <- new_delayed_work!("Traffic::revival"),
             }? Error),

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A driver that leaks a running transfer, as safe code may.
+//!
+//! Its probe starts a stream, forgets it, and refuses the device: so it is bound to nothing, and
+//! the USB core has nothing to end when it goes. A device that tells something afterwards must not
+//! find a handler whose module is gone.
+
+use kernel::{
+    device,
+    module::this_module,
+    prelude::*, //
+};
+use kthread::Scope;
+use wire::speedtch as modem;
+
+usb::device_table!(
+    DEVICES,
+    (),
+    [(usb::DeviceId::new(modem::VENDOR_ID, modem::PRODUCT_ID), ())]
+);
+
+usb::module_usb_driver! {
+    type: Leaker,
+    name: "usb_test",
+    authors: ["Threadline developers"],
+    description: "A driver that leaks a running transfer",
+    license: "GPL",
+}
+
+struct Leaker;
+
+/// Hears what the device tells, and goes on listening.
+struct Listener;
+
+impl usb::Handler for Listener {
+    fn completed(&self, _stream: &usb::Stream<Self>, transfer: usb::Transfer<'_, Self>) {
+        pr_info!("heard {} bytes\n", transfer.received().len());
+        let room = transfer.capacity();
+        let _ = transfer.submit(room);
+    }
+}
+
+impl usb::Driver for Leaker {
+    type IdInfo = ();
+    type Data = ();
+    const ID_TABLE: usb::IdTable<()> = &DEVICES;
+
+    fn probe<'a>(
+        interface: &'a usb::Interface<device::Core<'_>>,
+        _info: Option<&'static ()>,
+    ) -> impl PinInit<(), Error> + 'a {
+        leak(interface).and_then(|()| Err::<(), _>(ENODEV))
+    }
+
+    fn disconnect(_interface: &usb::Interface<device::Core<'_>>, _data: Pin<&()>) {}
+}
+
+/// Leaves transfers under way on the interrupt endpoint, if the interface has it.
+fn leak(interface: &usb::Interface<device::Core<'_>>) -> Result {
+    let pipe = interface.interrupt_in(0, modem::INTERRUPT_IN)?;
+    let scope = Scope::new(this_module::<LocalModule>())?;
+    let stream = usb::Stream::new(
+        &scope,
+        interface.device(),
+        pipe,
+        2,
+        modem::INTERRUPT_LEN,
+        Ok(Listener),
+    );
+    let stream = KBox::pin_init(stream, GFP_KERNEL)?;
+    stream.start()?;
+    pr_info!("leaked on purpose\n");
+    core::mem::forget(stream);
+    Ok(())
+}
