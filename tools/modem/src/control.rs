@@ -9,6 +9,7 @@ use wire::speedtch::{INTERFACE_DATA, START_SYNCHRO, StartUp, sw_buffering};
 
 use crate::descriptors::{self, THE_CONFIGURATION};
 use crate::device::{Device, Start};
+use crate::lies;
 use crate::line::same;
 use crate::log::What;
 use crate::options::Fault;
@@ -52,6 +53,11 @@ impl Device {
             if self.is_silent(setup) {
                 return Start::Stick;
             }
+            if let Some(answer) = self.special_answer(setup) {
+                let answer = answer.start(length.min(usize::from(setup.length)));
+                self.note_special(now, setup, &answer);
+                return answer;
+            }
             self.vendor(now, setup, sent)
         } else {
             self.standard(now, setup)
@@ -73,6 +79,28 @@ impl Device {
             Fault::SilentStartUp
         };
         self.loader.is_running() && self.options.has(fault)
+    }
+
+    fn special_answer(&self, setup: Setup) -> Option<lies::Answer> {
+        self.options
+            .answer(setup)
+            .filter(|_| self.loader.is_running())
+    }
+
+    fn note_special(&mut self, now: Instant, setup: Setup, answer: &Start) {
+        let (accepted, data) = match answer {
+            Start::Done(status, data) => (*status == Status::OK, data.clone()),
+            _ => (false, Vec::new()),
+        };
+        let request = setup.into();
+        self.note(
+            now,
+            What::Vendor {
+                request,
+                data,
+                accepted,
+            },
+        );
     }
 
     /// Before the firmware runs, nothing of this is known to the modem.

@@ -15,13 +15,14 @@ use wire::speedtch::{
     INTERFACE_FIRMWARE, INTERRUPT_IN, PRODUCT_ID, VENDOR_ID,
 };
 
+use crate::lies;
 use crate::options::Options;
 
 const DEVICE: u8 = 1;
 const CONFIGURATION: u8 = 2;
 const STRING: u8 = 3;
-const INTERFACE: u8 = 4;
-const ENDPOINT: u8 = 5;
+pub(crate) const INTERFACE: u8 = 4;
+pub(crate) const ENDPOINT: u8 = 5;
 
 const VENDOR_CLASS: u8 = 0xff;
 const BULK: u8 = 2;
@@ -134,10 +135,12 @@ fn setting(interface: u8, number: u8) -> Option<&'static Setting> {
 pub(crate) fn get(options: &Options, value: u16, language: u16) -> Option<Vec<u8>> {
     let [kind, index] = value.to_be_bytes();
     match (kind, index) {
-        (DEVICE, 0) => Some(device(options.revision)),
-        (CONFIGURATION, 0) => Some(configuration()),
+        (DEVICE, 0) => Some(lies::device(options, device(options.revision))),
+        (CONFIGURATION, 0) => Some(lies::configuration(options, configuration())),
         (STRING, 0) => Some([&[4, STRING][..], &LANGUAGE.to_le_bytes()].concat()),
-        (STRING, _) if language == LANGUAGE => string(options, index),
+        (STRING, _) if language == LANGUAGE => {
+            lies::string(options, index).or_else(|| string(options, index))
+        }
         _ => None,
     }
 }

@@ -13,7 +13,7 @@
 //! cancellation's. All three hold because a transfer leaves its queue at the
 //! moment when its one reply is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use wire::cell::{CELL_LEN, Vc};
@@ -23,6 +23,7 @@ use wire::speedtch::{DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERRUPT_IN,
 use crate::cells::LoopBack;
 use crate::descriptors::{self, INTERFACES, OTHER_OUT};
 use crate::firmware::{Block, Loader};
+use crate::lies::{Fate, Said};
 use crate::line::Line;
 use crate::log::{Counters, Progress, What, Why};
 use crate::options::{Fault, Options};
@@ -31,6 +32,9 @@ use crate::usbip::{Command, Reply, Status, Submit, Transfer};
 
 /// The queue of the control endpoint, both ways.
 const CONTROL: u8 = 0;
+
+/// The queue of transfers that are never answered; there is no such endpoint.
+const NOWHERE: u8 = 0xff;
 
 /// What to do with a transfer whose turn it is.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub(crate) struct Device {
     pub(crate) loader: Loader,
     pub(crate) line: Line,
     pub(crate) loop_back: LoopBack,
+    /// What it says besides what a modem should, by endpoint.
+    says: BTreeMap<u8, VecDeque<Said>>,
     gone: bool,
     /// What the host has to be sent.
     pub(crate) replies: Vec<u8>,
@@ -81,6 +87,7 @@ impl Device {
             loader,
             line: Line::new(options.rates, training),
             loop_back: LoopBack::new(options.vcs.clone()),
+            says: BTreeMap::new(),
             gone: false,
             replies: Vec::new(),
             notes: Vec::new(),
@@ -186,6 +193,19 @@ impl Device {
         true
     }
 
+    /// Says something else, on an endpoint towards the host, before anything that
+    /// a modem should say there.
+    pub(crate) fn say(&mut self, now: Instant, endpoint: u8, said: Vec<Said>) {
+        self.says.entry(endpoint).or_default().extend(said);
+        self.kick(endpoint, now);
+        self.poll(now);
+    }
+
+    /// How much of what it was to say has not been heard.
+    pub(crate) fn unheard(&self) -> usize {
+        self.says.values().map(VecDeque::len).sum()
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         let [stage_1, stage_2] = self.loader.received();
         Progress { stage_1, stage_2 }
@@ -206,6 +226,9 @@ impl Device {
     /// The host has reset the port. Firmware that runs goes on running.
     pub(crate) fn reset(&mut self, now: Instant) {
         self.note(now, What::Reset);
+        if self.options.has(Fault::OtherAfterReset) {
+            self.options.revision = self.options.revision.wrapping_add(0x0100);
+        }
         self.configuration = 0;
         self.settings = [0; INTERFACES];
         self.loader.reset();
@@ -222,10 +245,21 @@ impl Device {
 
     fn submit(&mut self, now: Instant, submit: Submit) {
         self.counters.submitted += 1;
+        let fate = self.options.fate(self.counters.submitted);
         let endpoint = match submit.transfer.endpoint {
             0x80 => CONTROL,
             other => other,
         };
+        match fate {
+            Some(Fate::Unplug) => return self.unplug(now, Why::Fault, None),
+            Some(Fate::Fail(failure)) => {
+                return self.reply(&submit, failure.status(), 0, Vec::new());
+            }
+            Some(Fate::Silence) => {
+                return self.queues.entry(NOWHERE).or_default().push(now, submit);
+            }
+            None => {}
+        }
         if endpoint != CONTROL && !self.has_endpoint(endpoint) {
             self.reply(&submit, Status::NO_ANSWER, 0, Vec::new());
             return;
@@ -301,7 +335,12 @@ impl Device {
     /// Decides what becomes of a transfer whose turn it is.
     fn start(&mut self, endpoint: u8, transfer: Transfer, at: Instant) -> Start {
         let length = transfer.length;
+        let says = self.says.get_mut(&endpoint);
+        if let Some(said) = says.and_then(VecDeque::pop_front) {
+            return said.start(length);
+        }
         match endpoint {
+            NOWHERE => Start::Wait,
             CONTROL => {
                 let sent = self.queues.get_mut(&CONTROL).map(Queue::take_data);
                 self.control(at, transfer, &sent.unwrap_or_default())

@@ -40,7 +40,8 @@
 //! - `device` has a queue of transfers for each endpoint, and decides what becomes
 //!   of each, and when. It does no input and output and asks no clock, the time
 //!   is an argument, so that the tests run it against a clock of theirs.
-//! - `bus`, `firmware`, `line`, `cells` and `descriptors` are the device's parts.
+//! - `bus`, `firmware`, `line`, `cells` and `descriptors` are the device's parts, and
+//!   `lies` is what some devices have of the kind.
 //!
 //! # Why the protocol is written here
 //!
@@ -63,6 +64,7 @@ mod descriptors;
 mod device;
 mod far_end;
 mod firmware;
+mod lies;
 mod line;
 mod log;
 mod modem;
@@ -74,6 +76,7 @@ mod vhci;
 pub use bus::{BULK_BYTES_PER_FRAME, Bus};
 pub use far_end::{Encapsulation, Equipment, FarEnd, Termination, hdlc};
 pub use firmware::{Image, Stage};
+pub use lies::{Answer, Failure, Fate, Lie, Said};
 pub use log::{Counters, Event, Progress, Request, View, What, Why};
 pub use modem::{Error, Modem};
 pub use options::{Fault, Options};

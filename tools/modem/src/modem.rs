@@ -15,6 +15,7 @@ use wire::cell::Vc;
 
 use crate::device::Device;
 use crate::far_end::FarEnd;
+use crate::lies::Said;
 use crate::log::{Counters, Event, Log, Progress, View, What, Why};
 use crate::options::Options;
 use crate::usbip::Command;
@@ -191,6 +192,20 @@ impl Modem {
     pub fn far_end(&self, vc: Vc) -> FarEnd {
         self.shared.lock().device.terminate(vc);
         FarEnd::new(Arc::clone(&self.shared), vc)
+    }
+
+    /// Says this next on an endpoint towards the host, such as
+    /// [`DATA_IN`](wire::speedtch::DATA_IN), one after the other and as fast as the
+    /// host listens.
+    pub fn say(&self, endpoint: u8, said: impl IntoIterator<Item = Said>) {
+        let said = said.into_iter().collect();
+        self.shared
+            .change(|device| device.say(Instant::now(), endpoint, said));
+    }
+
+    /// Of how many things that it was to [say](Self::say) the host has not heard yet.
+    pub fn unheard(&self) -> usize {
+        self.shared.lock().device.unheard()
     }
 
     /// Pulls the plug, in the middle of whatever is under way; once is enough.

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use wire::cell::Vc;
+use wire::setup::Setup;
 use wire::speedtch::{BOOT_MSECS, Rates};
 
 use crate::bus::Bus;
 use crate::firmware::{Image, Stage};
+use crate::lies::{Answer, Fate, Lie};
+use crate::line::same;
 
 /// A way to misbehave. A modem may have several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +34,24 @@ pub enum Fault {
     SilentStatus,
     /// The line never comes up: it synchronises for ever.
     NoLine,
+    /// Tells lies in its descriptors.
+    Descriptors(Lie),
+    /// Answers this vendor's request, of whatever length, in a way of its own,
+    /// once it has booted.
+    Answers(Setup, Answer),
+    /// Lets the transfer with this number, counted from 1 over all endpoints and
+    /// from when it was plugged in, come to such an end.
+    AtUrb(u64, Fate),
+    /// Is another device after a reset: one of another revision.
+    OtherAfterReset,
 }
 
 /// A modem's description, made by changing [`Options::new`] step by step.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub(crate) serial: String,
+    /// Descriptors of strings that it has instead of the right ones.
+    pub(crate) strings: Vec<(u8, Vec<u8>)>,
     pub(crate) revision: u16,
     pub(crate) firmware: Option<[Image; 2]>,
     pub(crate) running: bool,
@@ -57,6 +72,7 @@ impl Options {
     pub fn new() -> Self {
         Self {
             serial: "0090D0000001".into(),
+            strings: Vec::new(),
             revision: 0x0400,
             firmware: None,
             running: false,
@@ -84,6 +100,13 @@ impl Options {
     /// A serial number, which need not make a MAC address.
     pub fn serial(mut self, serial: impl Into<String>) -> Self {
         self.serial = serial.into();
+        self
+    }
+
+    /// What the host gets, whatever it is, when it asks for the descriptor of the
+    /// string with this index: 1 is the vendor, 2 the product, 3 the serial number.
+    pub fn string(mut self, index: u8, descriptor: impl Into<Vec<u8>>) -> Self {
+        self.strings.push((index, descriptor.into()));
         self
     }
 
@@ -160,6 +183,30 @@ impl Options {
 
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// The lies in its descriptors.
+    pub(crate) fn lies(&self) -> impl Iterator<Item = Lie> + '_ {
+        self.faults.iter().filter_map(|fault| match *fault {
+            Fault::Descriptors(lie) => Some(lie),
+            _ => None,
+        })
+    }
+
+    /// What comes of the transfer with this number, if it is special.
+    pub(crate) fn fate(&self, number: u64) -> Option<Fate> {
+        self.faults.iter().find_map(|fault| match *fault {
+            Fault::AtUrb(at, fate) if at == number => Some(fate),
+            _ => None,
+        })
+    }
+
+    /// How this request is answered, if in a special way.
+    pub(crate) fn answer(&self, setup: Setup) -> Option<Answer> {
+        self.faults.iter().find_map(|fault| match *fault {
+            Fault::Answers(known, answer) if same(setup, known) => Some(answer),
+            _ => None,
+        })
     }
 }
 

@@ -34,6 +34,8 @@ impl Status {
     pub(crate) const STALL: Self = Self(-32);
     /// There is no such endpoint: nobody answers on the bus (`EPROTO`).
     pub(crate) const NO_ANSWER: Self = Self(-71);
+    /// What came had a wrong checksum (`EILSEQ`).
+    pub(crate) const CHECKSUM: Self = Self(-84);
     /// The device sent more than the host has room for (`EOVERFLOW`).
     pub(crate) const BABBLE: Self = Self(-75);
     /// Cancelled before its end (`ECONNRESET`).

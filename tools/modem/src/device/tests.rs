@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use wire::cell::{Header, Pti, Vc};
 use wire::setup::Setup;
 use wire::speedtch::{
-    ALTSETTING_BULK, INTERFACE_DATA, LineState, START_SYNCHRO, STATUS, STATUS_7, StartUp,
+    ALTSETTING_BULK, INTERFACE_DATA, LineState, START_SYNCHRO, STATUS, STATUS_7, STATUS_B, StartUp,
 };
 
 use super::*;

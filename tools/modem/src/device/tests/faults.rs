@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::firmware::Stage;
+use crate::lies::{Answer, Failure};
 
 /// Uploads until a transfer isn't answered; says whether one wasn't.
 fn upload_until_stuck(host: &mut Host) -> bool {
@@ -139,4 +140,76 @@ fn no_line() {
     host.sleep(Duration::from_secs(1000));
     let training = LineState::Synchronising.to_byte();
     assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![training]));
+}
+
+#[test]
+fn one_transfer_of_many() {
+    let fates = [
+        (Fate::Fail(Failure::NoAnswer), Err(-71)),
+        (Fate::Fail(Failure::Checksum), Err(-84)),
+    ];
+    for (fate, expected) in fates {
+        // The first one configures the modem.
+        let mut host = Host::new(options().running().fault(Fault::AtUrb(3, fate)));
+        let mut ask = || host.control(&STATUS_7.to_bytes(), &[]);
+        assert_eq!([ask(), ask(), ask()], [Ok(vec![0]), expected, Ok(vec![0])]);
+    }
+    let mut host = Host::new(options().running().fault(Fault::AtUrb(2, Fate::Silence)));
+    let silent = host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    // It holds up nobody else.
+    assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![0]));
+    let unlink = host.unlink(silent);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+
+    let mut host = Host::new(options().running().fault(Fault::AtUrb(2, Fate::Unplug)));
+    host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    assert!(host.device.is_gone() && host.got.is_empty());
+}
+
+#[test]
+fn special_answers() {
+    let with = |answer| Host::running(options().fault(Fault::Answers(STATUS_B, answer)));
+    let ask = |host: &mut Host| host.control(&STATUS_B.to_bytes(), &[]);
+    assert_eq!(ask(&mut with(Answer::Bytes(3, 0xff))), Ok(vec![0xff; 3]));
+    assert_eq!(ask(&mut with(Answer::Bytes(99, 0xff))), Ok(vec![0xff; 8]));
+    assert_eq!(ask(&mut with(Answer::Fail(Failure::Babble))), Err(-75));
+    // The others are as they were.
+    let mut host = with(Answer::Silence);
+    assert_eq!(host.control(&STATUS_7.to_bytes(), &[]), Ok(vec![0]));
+    host.submit(0x80, 8, &STATUS_B.to_bytes(), &[]);
+    assert!(host.got.is_empty());
+}
+
+#[test]
+fn says_what_it_likes() {
+    let mut host = Host::running(options());
+    let first = host.receive(INTERRUPT_IN, 16);
+    assert!(host.got.is_empty());
+    let packet = Said::Bytes(vec![9; 5]);
+    let said = vec![
+        packet.clone(),
+        Said::Fail(Failure::NoAnswer),
+        Said::Halt,
+        packet,
+    ];
+    host.device.say(host.now, INTERRUPT_IN, said);
+    host.collect();
+    assert_eq!(host.wait_for(first), Ok(vec![9; 5]));
+    let mut next = || {
+        let seqnum = host.receive(INTERRUPT_IN, 16);
+        host.wait_for(seqnum)
+    };
+    assert_eq!([next(), next(), next()], [Err(-71), Err(-32), Err(-32)]);
+    assert_eq!(host.device.unheard(), 1);
+    let clear = [0x02, 1, 0, 0, INTERRUPT_IN, 0, 0, 0];
+    assert_eq!(host.control(&clear, &[]), Ok(vec![]));
+    let seqnum = host.receive(INTERRUPT_IN, 16);
+    assert_eq!(host.wait_for(seqnum), Ok(vec![9; 5]));
+}
+
+#[test]
+fn another_device_after_a_reset() {
+    let mut host = Host::new(options().fault(Fault::OtherAfterReset));
+    let mut device = || host.control(&[0x80, 6, 0, 1, 0, 0, 64, 0], &[]).unwrap();
+    assert_eq!(device()[12..14], [0x00, 0x05]);
 }
