@@ -50,7 +50,7 @@ impl usb::Driver for Leaker {
         interface: &'a usb::Interface<device::Core<'_>>,
         _info: Option<&'static ()>,
     ) -> impl PinInit<(), Error> + 'a {
-        leak(interface).and_then(|()| Err::<(), _>(ENODEV))
+        leak(interface).and(Err::<(), _>(ENODEV))
     }
 
     fn disconnect(_interface: &usb::Interface<device::Core<'_>>, _data: Pin<&()>) {}

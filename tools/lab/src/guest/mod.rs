@@ -7,6 +7,7 @@ pub mod checkers;
 pub mod demonstration;
 pub mod firmware;
 pub mod gallery;
+pub mod hostile;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;

@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, firmware, kexample, modules};
+use super::{Host, firmware, hostile, kexample, modules};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -56,7 +56,10 @@ const ALONE: &[(&str, Scenario)] = &[
 
 /// All scenarios that have a name of their own.
 fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
-    ALONE.iter().chain(kexample::SCENARIOS)
+    ALONE
+        .iter()
+        .chain(kexample::SCENARIOS)
+        .chain(hostile::SCENARIOS)
 }
 
 /// The names of all scenarios.

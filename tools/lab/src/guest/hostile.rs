@@ -1,0 +1,133 @@
+//! Modems that lie, attack or break, and everything pulled at the worst moment.
+//!
+//! Whatever a modem does, its driver can be removed, leaves nothing behind, and
+//! serves the next modem, and one beside it, as if nothing had been. That the
+//! kernel has nothing to report meanwhile, the host sees to.
+
+mod descriptors;
+mod leak;
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use modem::Options;
+
+use super::kmsg::Kmsg;
+use super::plugged::{self, Plugged, options, wait_until};
+use super::removal::nothing_is_left;
+use super::scenarios::{Scenario, echo};
+use super::sysfs::AtmDevice;
+use super::{firmware, modules};
+use crate::protocol::Driver;
+
+/// The scenarios of hostile modems.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("hostile::leaked_transfers_end_with_their_module", |_| {
+        leak::leaked_transfers_end_with_their_module()
+    }),
+    ("hostile::descriptors_that_lie", |_| {
+        descriptors::descriptors_that_lie()
+    }),
+    ("hostile::descriptors_of_noise", |_| {
+        descriptors::descriptors_of_noise()
+    }),
+    ("hostile::strings_of_any_kind", |_| {
+        descriptors::strings_of_any_kind()
+    }),
+];
+
+/// A machine with our driver and a good modem, whose line is up.
+struct Ground {
+    good: Plugged,
+    atm: AtmDevice,
+    log: Kmsg,
+    began: Instant,
+}
+
+impl Ground {
+    fn new() -> Result<Self> {
+        firmware::install()?;
+        modules::load(Driver::Ours)?;
+        let good = Plugged::new(options(1).running())?;
+        let atm = good.await_up()?;
+        Ok(Self {
+            good,
+            atm,
+            log: Kmsg::from_now(),
+            began: Instant::now(),
+        })
+    }
+
+    /// Packets still come and go through the good modem.
+    fn good_one_works(&self) -> Result<()> {
+        echo(&self.atm, 8, 35, 1500, 5)
+            .map(drop)
+            .context("the good modem beside it")
+    }
+
+    /// The lines of the log about `modem`, in which `text` stands.
+    fn lines(&self, modem: &Plugged, text: &str) -> usize {
+        let (device, interface) = (
+            format!(" {}: ", modem.device()),
+            format!(" {}:1.", modem.device()),
+        );
+        let is_about = |line: &&String| line.contains(&device) || line.contains(&interface);
+        let lines = self.log.lines();
+        let found = lines.iter().filter(is_about);
+        found.filter(|line| line.contains(text)).count()
+    }
+
+    /// No modem has filled the log: a few lines to begin with, then one a second.
+    /// On a slow machine there is more time for fewer of them.
+    fn log_is_short(&self, modem: &Plugged) -> Result<()> {
+        let lines = self.lines(modem, "");
+        let most = 40 + self.began.elapsed().as_secs() as usize;
+        ensure!(lines <= most, "{lines} lines about one modem in the log");
+        Ok(())
+    }
+
+    /// The hostile modems go, then the good one, and nothing is left of any. A new
+    /// one comes up, and the driver goes.
+    fn end(self, hostile: Vec<Plugged>) -> Result<()> {
+        self.good_one_works()?;
+        for modem in &hostile {
+            self.log_is_short(modem)?;
+        }
+        let folders: Vec<_> = hostile.iter().map(Plugged::folder).collect();
+        drop(hostile);
+        for folder in folders {
+            wait_until("a hostile modem is gone", || !folder.exists())?;
+        }
+        let devices = AtmDevice::all();
+        ensure!(
+            devices.len() == 1,
+            "these ATM devices are left: {devices:?}"
+        );
+        self.good_one_works()?;
+        let folder = self.good.folder();
+        drop(self.good);
+        wait_until("the good modem is gone", || !folder.exists())?;
+        wait_until("nothing is left", || nothing_is_left().is_ok())?;
+        nothing_is_left()?;
+        let modem = Plugged::new(options(1).running())?;
+        let atm = modem.await_up().context("a new modem")?;
+        echo(&atm, 8, 35, 1500, 1)?;
+        modules::unload()
+    }
+}
+
+/// Plugs them all in, and then a good modem that has to come up. The kernel looks at
+/// one after the other on the same hub, so it is done with them then.
+fn plug_all(all: impl IntoIterator<Item = Options>) -> Result<Vec<Plugged>> {
+    let hostile = all
+        .into_iter()
+        .map(Plugged::new)
+        .collect::<Result<Vec<_>>>()?;
+    let last = Plugged::new(options(99).running())?;
+    last.await_up()
+        .context("a modem that was plugged in last")?;
+    let folder = last.folder();
+    drop(last);
+    plugged::wait_until("it is gone", || !folder.exists())?;
+    Ok(hostile)
+}

@@ -1,0 +1,151 @@
+//! Descriptors that are not those of a SpeedTouch, nor of anything else.
+
+use std::fs::File;
+use std::io::Read;
+
+use anyhow::{Context, Result, ensure};
+use modem::{Fault, Lie, Options};
+use wire::speedtch::{
+    DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERFACE_CONTROL, INTERFACE_DATA,
+    INTERFACE_FIRMWARE, INTERRUPT_IN,
+};
+
+use super::{Ground, plug_all};
+use crate::guest::plugged::{Plugged, options};
+use crate::guest::sysfs::AtmDevice;
+
+// Attributes of endpoints, by their kind.
+const CONTROL: u8 = 0;
+const ISOCHRONOUS: u8 = 1;
+const BULK: u8 = 2;
+const INTERRUPT: u8 = 3;
+
+/// Descriptors of something that the driver can do nothing with.
+const USELESS: [Lie; 13] = [
+    Lie::Class(0),
+    Lie::NoInterface(INTERFACE_DATA),
+    Lie::NoInterface(INTERFACE_FIRMWARE),
+    Lie::OneSetting(INTERFACE_DATA),
+    Lie::NoEndpoint(DATA_IN),
+    Lie::NoEndpoint(DATA_OUT),
+    Lie::NoEndpoint(FIRMWARE_IN),
+    Lie::NoEndpoint(FIRMWARE_OUT),
+    Lie::Address(DATA_IN, 0x0a),
+    Lie::Attributes(DATA_IN, INTERRUPT),
+    Lie::Attributes(DATA_OUT, ISOCHRONOUS),
+    Lie::Attributes(FIRMWARE_OUT, CONTROL),
+    Lie::Attributes(FIRMWARE_IN, INTERRUPT),
+];
+
+/// Descriptors that a modem can be used with, or not; who knows.
+const ODD: [Lie; 12] = [
+    Lie::NoInterface(INTERFACE_CONTROL),
+    Lie::InterfaceTwice(INTERFACE_CONTROL),
+    Lie::InterfaceTwice(INTERFACE_DATA),
+    Lie::InterfaceTwice(INTERFACE_FIRMWARE),
+    Lie::NoEndpoint(INTERRUPT_IN),
+    Lie::Attributes(INTERRUPT_IN, BULK),
+    Lie::Address(INTERRUPT_IN, 0x01),
+    Lie::MaxPacket(INTERRUPT_IN, 0),
+    Lie::MaxPacket(DATA_IN, 0),
+    Lie::MaxPacket(DATA_IN, 0xffff),
+    Lie::MaxPacket(DATA_OUT, 1),
+    Lie::MaxPacket(FIRMWARE_OUT, 0xffff),
+];
+
+fn liars(lies: &[Lie]) -> impl Iterator<Item = Options> + '_ {
+    let liar =
+        |(number, lie): (u8, &Lie)| options(number).running().fault(Fault::Descriptors(*lie));
+    (10..).zip(lies).map(liar)
+}
+
+/// Interfaces and endpoints that are missing, doubled or of the wrong kind: the
+/// driver leaves a modem alone that it can do nothing with.
+pub fn descriptors_that_lie() -> Result<()> {
+    let ground = Ground::new()?;
+    let useless = plug_all(liars(&USELESS))?;
+    for (modem, lie) in useless.iter().zip(USELESS) {
+        let refused = || -> Result<()> {
+            let threads = modem.threads();
+            ensure!(threads.is_empty(), "the driver works on it: {threads:?}");
+            let atm = AtmDevice::of(modem.device());
+            ensure!(atm.is_none(), "it has an ATM device");
+            Ok(())
+        };
+        refused().with_context(|| format!("{lie:?}"))?;
+    }
+    ground.good_one_works()?;
+    drop(useless);
+    let odd = plug_all(liars(&ODD))?;
+    let without_interrupts: Vec<_> = (odd.iter().zip(ODD))
+        .filter(|(_, lie)| matches!(lie, Lie::NoEndpoint(INTERRUPT_IN)))
+        .map(|(modem, _)| modem)
+        .collect();
+    for modem in without_interrupts {
+        modem.await_up().context("a modem without interrupts")?;
+    }
+    ground.end(odd)
+}
+
+/// Configurations that are cut short, or mean nothing at all.
+pub fn descriptors_of_noise() -> Result<()> {
+    let ground = Ground::new()?;
+    let lies = [
+        Lie::Total(0),
+        Lie::Total(9),
+        Lie::Total(0xffff),
+        Lie::Cut(0),
+        Lie::Cut(8),
+        Lie::Cut(40),
+    ];
+    let noise = (1..=6).map(Lie::Noise);
+    let lies: Vec<_> = lies.into_iter().chain(noise).collect();
+    let hostile = plug_all(liars(&lies))?;
+    ground.end(hostile)
+}
+
+/// Serial numbers that are no MAC addresses, names with everything in them, and
+/// descriptors that are no strings.
+pub fn strings_of_any_kind() -> Result<()> {
+    let ground = Ground::new()?;
+    let serials = [
+        "",
+        "0090D000000",
+        "0090D0000001FF",
+        "0090D000000G",
+        "%s%n%p%d\n%s%s",
+    ];
+    let long = "F".repeat(126);
+    let lone_surrogates: Vec<u8> = [&[60, 3][..], &[0x00, 0xd8].repeat(29)].concat();
+    let strings = [
+        (2, vec![]),
+        (2, vec![2, 3]),
+        (2, vec![255, 3, b'A', 0]),
+        (2, lone_surrogates),
+        (3, vec![4, 9, b'A', 0]),
+        (3, vec![0xff; 255]),
+        (3, [&[26, 3][..], &[b'\n', 0].repeat(12)].concat()),
+    ];
+    let of_serials = serials.into_iter().chain([&*long]);
+    let of_serials = of_serials.map(|serial| options(20).running().serial(serial));
+    let of_strings = strings.map(|(index, bytes)| options(21).running().string(index, bytes));
+    let hostile = plug_all(of_serials.chain(of_strings))?;
+    for modem in &hostile {
+        is_told_of(modem)?;
+    }
+    ground.end(hostile)
+}
+
+/// The modem works, and its lines in `/proc` are four.
+fn is_told_of(modem: &Plugged) -> Result<()> {
+    let atm = modem.await_up()?;
+    let name = format!("/proc/net/atm/speedtch:{}", atm.number);
+    let mut file = File::open(&name)?;
+    // A read gives one line, and wants room for all of it.
+    let (mut lines, mut line) = (0, [0; 4096]);
+    while file.read(&mut line)? > 0 {
+        lines += 1;
+    }
+    ensure!(lines == 4, "{name} has {lines} lines");
+    Ok(())
+}
