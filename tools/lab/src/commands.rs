@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::fail::Failure;
 use crate::setup::image::{self, Image};
 use crate::setup::kernel::{self, Kernel};
-use crate::setup::{Flavour, Lab, analyzer, debug_kernel, doc, doctor, modules};
+use crate::setup::{Flavour, Lab, analyzer, clients, debug_kernel, doc, doctor, modules};
 use crate::vm::{self, Accel};
 use crate::{bench, children, demonstration, tests};
 
@@ -145,6 +145,12 @@ pub fn ready(lab: &Lab) -> Result<(Kernel, Image)> {
     let folder = modules::build(lab, &kernel)?;
     let image = image::make(lab, &kernel, &folder)?;
     Ok((kernel, image))
+}
+
+/// The image of the whole set-up with Debian's clients of a modem in it, too.
+pub fn with_clients(lab: &Lab, image: &Image) -> Result<Image> {
+    let _lock = lab.lock()?;
+    clients::add(lab, image)
 }
 
 /// The same for the debug kernel, which is made from the source of `stock`.

@@ -88,6 +88,13 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
             .into_iter()
             .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
     );
+    let image = commands::with_clients(lab, &ground.image)?;
+    let clients = Arc::new(ground.beside(image, lab.cache.join("log/clients-console.log")));
+    trials.extend(scenarios::names_with_clients().map(|name| {
+        let job = Job::Scenario(name.to_owned());
+        vm_trial(&clients, format!("clients::{name}"), job)
+    }));
+    grounds.push(clients);
     let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &ground.options));
     trials.extend(gallery_tests(lab, &ground, &gallery)?);
     if !with_debug_kernel.is_empty() {

@@ -1,7 +1,6 @@
 //! A permanent ATM circuit as a socket: what `pppd` and friends stand on.
 //!
-//! No crate speaks `AF_ATMPVC`, so this is the one place in the tools that
-//! calls the C library itself. Layouts: `linux/atm.h`, `linux/atmdev.h`.
+//! No crate speaks `AF_ATMPVC`, so this calls the C library itself. Layouts: `linux/atm.h`, `linux/atmdev.h`.
 #![allow(unsafe_code)]
 
 use std::fs::File;

@@ -4,6 +4,7 @@
 pub mod atmpvc;
 pub mod by_hand;
 pub mod checkers;
+pub mod clients;
 pub mod demonstration;
 pub mod firmware;
 pub mod gallery;

@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, firmware, hostile, kexample, modules};
+use super::{Host, clients, firmware, hostile, kexample, modules};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -62,7 +62,12 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(hostile::SCENARIOS)
 }
 
-/// The names of all scenarios.
+/// The names of the scenarios that need Debian's clients of a modem in the guest.
+pub fn names_with_clients() -> impl Iterator<Item = &'static str> {
+    clients::SCENARIOS.iter().map(|(name, _)| *name)
+}
+
+/// The names of all other scenarios.
 pub fn names() -> Vec<String> {
     let alone = alone().map(|(name, _)| (*name).to_owned());
     let stops = Phase::ALL.iter().flat_map(|phase| {
@@ -85,7 +90,8 @@ pub fn run(name: &str, host: &Host) -> Result<()> {
 }
 
 fn play(name: &str, host: &Host) -> Result<()> {
-    if let Some((_, scenario)) = alone().find(|(alone, _)| *alone == name) {
+    let mut named = alone().chain(clients::SCENARIOS);
+    if let Some((_, scenario)) = named.find(|(alone, _)| *alone == name) {
         return scenario(host);
     }
     for phase in Phase::ALL {

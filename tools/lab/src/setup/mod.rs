@@ -5,6 +5,7 @@
 //! modules for either, [`image`] makes what the guest boots from.
 
 pub mod analyzer;
+pub mod clients;
 pub mod debug_kernel;
 pub mod doc;
 pub mod doctor;

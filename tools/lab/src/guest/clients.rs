@@ -1,0 +1,317 @@
+//! Debian's own clients of a modem, unchanged, with a provider at the far end of the
+//! line that has real servers: the way that people use these drivers.
+
+mod equipment;
+mod network;
+mod owner;
+mod program;
+mod provider;
+mod transfer;
+mod tun;
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use anyhow::{Context, Result, ensure};
+use modem::{Bus, Encapsulation, Options};
+use nix::mount::{MsFlags, mount};
+use wire::cell::Vc;
+
+use super::plugged::{self, LIMIT, Plugged, options};
+use super::scenarios::Scenario;
+use super::sysfs::AtmDevice;
+use super::{firmware, modules};
+use crate::protocol::Driver;
+use network::ip;
+use owner::Udev;
+use program::Program;
+use provider::{Authentication, CUSTOMER, PASSWORD, Provider};
+use transfer::Service;
+
+/// The scenarios that need these programs in the guest.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("ppp_vc_multiplexed_with_chap", |_| {
+        with(Driver::Ours, ppp_with_chap)
+    }),
+    ("c_driver_ppp_vc_multiplexed_with_chap", |_| {
+        with(Driver::C, ppp_with_chap)
+    }),
+    ("ppp_llc_with_pap", |_| with(Driver::Ours, ppp_with_pap)),
+    ("wrong_password_is_refused", |_| {
+        with(Driver::Ours, wrong_password_is_refused)
+    }),
+    ("bridged_ethernet_with_dhcp", |_| {
+        with(Driver::Ours, bridged)
+    }),
+    ("c_driver_bridged_ethernet_with_dhcp", |_| {
+        with(Driver::C, bridged)
+    }),
+    ("routed_ip", |_| with(Driver::Ours, routed)),
+    ("three_clients_at_once", |_| {
+        with(Driver::Ours, three_clients_at_once)
+    }),
+    ("megabytes_there_and_back", |_| {
+        with(Driver::Ours, megabytes_there_and_back)
+    }),
+    ("connection_comes_back_by_udev", |_| {
+        with(Driver::Ours, connection_comes_back)
+    }),
+    ("c_driver_connection_comes_back_by_udev", |_| {
+        with(Driver::C, connection_comes_back)
+    }),
+];
+
+/// The channel of each kind of client.
+const PPP: Vc = Vc { vpi: 8, vci: 35 };
+const BRIDGED: Vc = Vc { vpi: 8, vci: 36 };
+const ROUTED: Vc = Vc { vpi: 0, vci: 38 };
+
+/// The provider's address on each; the customer's are behind it.
+const PPP_PROVIDER: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
+const BRIDGED_PROVIDER: Ipv4Addr = Ipv4Addr::new(10, 65, 0, 1);
+const ROUTED_PROVIDER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 1);
+
+/// How much goes there and comes back to show that a connection is good, in bytes.
+const SOME: usize = 300_000;
+
+/// Plays a scenario with this driver on a system as these programs know it, and ends
+/// what they have left.
+fn with(driver: Driver, scenario: fn() -> Result<()>) -> Result<()> {
+    set_up()?;
+    modules::load(driver)?;
+    firmware::install()?;
+    let result = scenario();
+    program::end_orphans();
+    result
+}
+
+/// What a system with these programs has beyond the lab's.
+fn set_up() -> Result<()> {
+    let terminals = "/dev/pts";
+    if fs::metadata(terminals).is_err() {
+        fs::create_dir(terminals)?;
+        let kind = Some("devpts");
+        mount(kind, terminals, kind, MsFlags::empty(), None::<&str>)?;
+    }
+    for module in ["tun", "ppp_async", "pppoatm", "br2684"] {
+        modules::modprobe(module)?;
+    }
+    Ok(())
+}
+
+/// A customer's modem on this provider's line, up.
+fn plug(provider: &mut Provider, options: Options) -> Result<(Plugged, AtmDevice)> {
+    let modem = Plugged::new(options)?;
+    provider.connect(modem.modem())?;
+    let atm = modem.await_up()?;
+    Ok((modem, atm))
+}
+
+/// What most scenarios plug: a modem that had its firmware before.
+fn alive() -> Options {
+    options(1).running()
+}
+
+fn address(atm: &AtmDevice, vc: Vc) -> String {
+    format!("{}.{}.{}", atm.number, vc.vpi, vc.vci)
+}
+
+/// Starts a customer's `pppd`, with this password and option.
+fn dial(atm: &AtmDevice, password: &str, encapsulation: &str) -> Result<Program> {
+    let arguments = [
+        "plugin",
+        "pppoatm.so",
+        &address(atm, PPP),
+        encapsulation,
+        "user",
+        CUSTOMER,
+        "password",
+        password,
+        "noauth",
+        "nodetach",
+    ];
+    Program::start("/usr/sbin/pppd", &arguments)
+}
+
+/// Dials, is believed, gets an address, and can be reached.
+fn ppp(kind: Encapsulation, option: &str, authentication: Authentication) -> Result<()> {
+    let mut provider = Provider::new()?;
+    provider.ppp(PPP, kind, authentication, PPP_PROVIDER)?;
+    let (_modem, atm) = plug(&mut provider, alive())?;
+    let mut client = dial(&atm, PASSWORD, option)?;
+    let proven = format!("{} authentication succeeded", authentication.name());
+    let connected = client
+        .await_words(&proven)
+        .and_then(|()| client.await_words("local  IP address 10.64.0.2"))
+        .and_then(|()| provider.service(PPP_PROVIDER)?.exchange(SOME));
+    provider.explain(connected)?;
+    client.stop()?;
+    Ok(())
+}
+
+fn ppp_with_chap() -> Result<()> {
+    let kind = Encapsulation::PppVcMultiplexed;
+    ppp(kind, "vc-encaps", Authentication::Chap)
+}
+
+fn ppp_with_pap() -> Result<()> {
+    let kind = Encapsulation::PppLlc;
+    ppp(kind, "llc-encaps", Authentication::Pap)
+}
+
+/// The server does look at the password.
+fn wrong_password_is_refused() -> Result<()> {
+    /// `EXIT_AUTH_TOPEER_FAILED` of `pppd`.
+    const NOT_BELIEVED: i32 = 19;
+    let mut provider = Provider::new()?;
+    let kind = Encapsulation::PppVcMultiplexed;
+    provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
+    let (_modem, atm) = plug(&mut provider, alive())?;
+    let mut client = dial(&atm, "close sesame", "vc-encaps")?;
+    let status = provider.explain(client.await_end())?;
+    ensure!(
+        status.code() == Some(NOT_BELIEVED),
+        "pppd ended with {status}:\n{}",
+        client.words()
+    );
+    Ok(())
+}
+
+/// Starts `br2684ctl`, which makes the network device `nas` of this number.
+fn bridge(atm: &AtmDevice, vc: Vc, number: &str, options: &[&str]) -> Result<Program> {
+    let mut arguments = vec!["-c", number];
+    arguments.extend(options);
+    let address = address(atm, vc);
+    arguments.extend(["-a", &address]);
+    let client = Program::start("/usr/sbin/br2684ctl", &arguments)?;
+    let device = format!("/sys/class/net/nas{number}");
+    let made = plugged::wait_until("the network device is there", || {
+        fs::exists(&device).unwrap_or(false)
+    });
+    client.explain(made)?;
+    ip(&["link", "set", &format!("nas{number}"), "up"])?;
+    Ok(client)
+}
+
+/// Asks for an address on the device `nas0`.
+fn ask_for_address() -> Result<Program> {
+    let files = ["-lf", "/run/dhclient.leases", "-pf", "/run/dhclient.pid"];
+    let mut arguments = vec!["-d", "-1", "-sf", "/usr/sbin/dhclient-script"];
+    arguments.extend(files);
+    arguments.push("nas0");
+    let _ = fs::remove_file("/run/dhclient.leases");
+    let mut client = Program::start("/usr/sbin/dhclient", &arguments)?;
+    client.await_words("bound to 10.65.0.")?;
+    Ok(client)
+}
+
+fn bridged_provider() -> Result<Provider> {
+    let mut provider = Provider::new()?;
+    provider.bridged(BRIDGED, Encapsulation::BridgedLlc, BRIDGED_PROVIDER)?;
+    let [first, last] = [10, 20].map(|host| Ipv4Addr::new(10, 65, 0, host));
+    provider.dhcp(BRIDGED, first, last)?;
+    Ok(provider)
+}
+
+/// Ethernet over ATM: the client gets its address from a server at the far end.
+fn bridged() -> Result<()> {
+    let mut provider = bridged_provider()?;
+    let (_modem, atm) = plug(&mut provider, alive())?;
+    let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
+    let _client = provider.explain(ask_for_address())?;
+    provider.explain(provider.service(BRIDGED_PROVIDER)?.exchange(SOME))
+}
+
+/// IP over ATM, without Ethernet and without LLC headers.
+fn routed() -> Result<()> {
+    let mut provider = Provider::new()?;
+    provider.routed(ROUTED, Encapsulation::RoutedVcMultiplexed, ROUTED_PROVIDER)?;
+    let (_modem, atm) = plug(&mut provider, alive())?;
+    let _router = bridge(&atm, ROUTED, "1", &["-e", "1", "-p", "0"])?;
+    ip(&["address", "add", "10.66.0.2/24", "dev", "nas1"])?;
+    provider.service(ROUTED_PROVIDER)?.exchange(SOME)
+}
+
+/// PPP, Ethernet and IP, each on a channel of its own, all busy at once.
+fn three_clients_at_once() -> Result<()> {
+    let mut provider = bridged_provider()?;
+    let kind = Encapsulation::PppLlc;
+    provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
+    provider.routed(ROUTED, Encapsulation::RoutedLlc, ROUTED_PROVIDER)?;
+    let (_modem, atm) = plug(&mut provider, alive())?;
+    let mut ppp = dial(&atm, PASSWORD, "llc-encaps")?;
+    let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
+    let _client = provider.explain(ask_for_address())?;
+    let _router = bridge(&atm, ROUTED, "1", &["-e", "0", "-p", "0"])?;
+    ip(&["address", "add", "10.66.0.2/24", "dev", "nas1"])?;
+    provider.explain(ppp.await_words("local  IP address 10.64.0.2"))?;
+    std::thread::scope(|scope| {
+        let addresses = [PPP_PROVIDER, BRIDGED_PROVIDER, ROUTED_PROVIDER];
+        let exchanges = addresses.map(|address| {
+            let provider = &provider;
+            scope.spawn(move || {
+                let exchanged = provider.service(address)?.exchange(SOME);
+                exchanged.with_context(|| format!("with {address}"))
+            })
+        });
+        for exchange in exchanges {
+            let exchanged = exchange.join();
+            exchanged.map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+        }
+        Ok(())
+    })
+}
+
+/// On a bus without limit, which takes a tenth of the time that full speed would.
+fn megabytes_there_and_back() -> Result<()> {
+    let mut provider = bridged_provider()?;
+    let (_modem, atm) = plug(&mut provider, alive().bus(Bus::unlimited()))?;
+    let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
+    let _client = provider.explain(ask_for_address())?;
+    provider.service(BRIDGED_PROVIDER)?.exchange(64 << 20)
+}
+
+/// A modem is pulled in the middle of a transfer and plugged in again: by the rule that
+/// this project has for owners, the connection is back, and the transfer goes on. So it
+/// is when the modem has another number then.
+fn connection_comes_back() -> Result<()> {
+    let udev = Udev::start()?;
+    let mut provider = Provider::new()?;
+    let kind = Encapsulation::PppVcMultiplexed;
+    provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
+    let service = provider.service(PPP_PROVIDER)?;
+    let back = comes_back(&mut provider, &service);
+    let result = provider.explain(udev.explain(back));
+    // Who persists dials again until it is ended.
+    owner::give_up()?;
+    result
+}
+
+fn comes_back(provider: &mut Provider, service: &Service) -> Result<()> {
+    let (modem, first) = plug(provider, options(1))?;
+    let (modem, second) = std::thread::scope(|scope| {
+        let exchange = scope.spawn(|| service.exchange(20 * SOME));
+        let busy = modem.modem().wait_until(LIMIT, |view| {
+            (view.counters.cells_in > 20_000).then_some(())
+        });
+        busy.context("no traffic flows")?;
+        drop(modem);
+        let plugged = plug(provider, options(1))?;
+        let exchanged = exchange.join();
+        exchanged.map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+        Ok::<_, anyhow::Error>(plugged)
+    })?;
+
+    // Plugged into another port before the kernel has let go of the first.
+    let other = Plugged::new(options(1))?;
+    let third = other.await_up()?;
+    ensure!(third.number != second.number, "its number is the same");
+    provider.connect(other.modem())?;
+    drop(modem);
+    service.exchange(SOME).with_context(|| {
+        format!(
+            "as ATM device {}, then {}, then {}",
+            first.number, second.number, third.number
+        )
+    })
+}
