@@ -14,8 +14,8 @@ pub const BULK_BYTES_PER_FRAME: usize = 1216;
 /// Each modem has a bus to itself, unless several are given clones of the same
 /// one, which then share its speed.
 ///
-/// Only bulk data takes time. Control and interrupt transfers, which have a part
-/// of each frame to themselves on a real bus, take none.
+/// Only bulk data takes time. Control, interrupt and isochronous transfers, which have
+/// a part of each frame to themselves on a real bus, take none of it.
 #[derive(Clone, Debug)]
 pub struct Bus(Option<Arc<Mutex<Option<Instant>>>>);
 

@@ -6,13 +6,12 @@
 //! SpeedTouch USB (revision 0.00) have published; the names and the revision are
 //! those of the later SpeedTouch 330 (4.00), whose firmware names a driver has to
 //! find first. The firmware endpoints take packets of 64 bytes here, where
-//! revision 0.00 has 8. All data endpoints are bulk: isochronous transfers need
-//! a part of the USB/IP protocol that we don't speak, and the C driver goes on
-//! with bulk where it does not find them.
+//! revision 0.00 has 8. In the third alternate setting of the data interface cells
+//! come by isochronous transfers, as many bytes a frame as a full-speed bus allows.
 
 use wire::speedtch::{
-    DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERFACE_CONTROL, INTERFACE_DATA,
-    INTERFACE_FIRMWARE, INTERRUPT_IN, PRODUCT_ID, VENDOR_ID,
+    ALTSETTING_ISOC, DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERFACE_CONTROL,
+    INTERFACE_DATA, INTERFACE_FIRMWARE, INTERRUPT_IN, PRODUCT_ID, VENDOR_ID,
 };
 
 use crate::lies;
@@ -25,6 +24,7 @@ pub(crate) const INTERFACE: u8 = 4;
 pub(crate) const ENDPOINT: u8 = 5;
 
 const VENDOR_CLASS: u8 = 0xff;
+const ISOCHRONOUS: u8 = 1;
 const BULK: u8 = 2;
 const INTERRUPT: u8 = 3;
 
@@ -41,8 +41,19 @@ struct Endpoint {
     address: u8,
     kind: u8,
     packet: u16,
-    /// Milliseconds between two interrupt transfers.
+    /// Milliseconds between two interrupt transfers; for an isochronous endpoint, whose
+    /// unit is another, 1 is every millisecond.
     interval: u8,
+}
+
+/// An isochronous endpoint: one packet in each frame of the bus.
+const fn isochronous(address: u8) -> Endpoint {
+    Endpoint {
+        address,
+        kind: ISOCHRONOUS,
+        packet: 1023,
+        interval: 1,
+    }
 }
 
 const fn bulk(address: u8, packet: u16) -> Endpoint {
@@ -81,8 +92,12 @@ const SETTINGS: &[Setting] = &[
         &[bulk(OTHER_OUT, 32), bulk(DATA_OUT, 32), bulk(DATA_IN, 64)],
     ),
     data(
-        3,
-        &[bulk(OTHER_OUT, 16), bulk(DATA_OUT, 16), bulk(DATA_IN, 64)],
+        ALTSETTING_ISOC,
+        &[
+            bulk(OTHER_OUT, 16),
+            bulk(DATA_OUT, 16),
+            isochronous(DATA_IN),
+        ],
     ),
     Setting {
         interface: INTERFACE_FIRMWARE,
@@ -110,10 +125,20 @@ pub(crate) fn has_setting(interface: u8, number: u8) -> bool {
 /// Whether the endpoint is there while each interface has its setting in
 /// `settings`.
 pub(crate) fn has_endpoint(settings: [u8; INTERFACES], address: u8) -> bool {
-    (0..).zip(settings).any(|(interface, number)| {
-        setting(interface, number)
-            .is_some_and(|setting| setting.endpoints.iter().any(|ep| ep.address == address))
-    })
+    endpoint(settings, address).is_some()
+}
+
+/// Whether it is there and isochronous.
+pub(crate) fn is_isochronous(settings: [u8; INTERFACES], address: u8) -> bool {
+    endpoint(settings, address).is_some_and(|ep| ep.kind == ISOCHRONOUS)
+}
+
+fn endpoint(settings: [u8; INTERFACES], address: u8) -> Option<&'static Endpoint> {
+    let selected = (0..).zip(settings);
+    let mut endpoints = selected
+        .filter_map(|(interface, number)| setting(interface, number))
+        .flat_map(|setting| setting.endpoints);
+    endpoints.find(|ep| ep.address == address)
 }
 
 /// The addresses of the interface's endpoints, in any setting.
@@ -243,6 +268,8 @@ mod tests {
         assert!(has_endpoint([0, 0, 0], INTERRUPT_IN));
         assert!(!has_endpoint([0, 0, 0], DATA_IN));
         assert!(has_endpoint([0, 1, 0], DATA_IN));
+        assert!(!is_isochronous([0, 1, 0], DATA_IN));
+        assert!(is_isochronous([0, 3, 0], DATA_IN));
         assert!(!has_setting(INTERFACE_DATA, 4));
         assert!(!has_setting(3, 0));
     }

@@ -25,10 +25,13 @@ use crate::descriptors::{self, INTERFACES, OTHER_OUT};
 use crate::firmware::{Block, Loader};
 use crate::lies::{Fate, Said};
 use crate::line::Line;
-use crate::log::{Counters, Progress, What, Why};
+use crate::log::{Counters, Peak, Progress, What, Why};
 use crate::options::{Fault, Options};
 use crate::queue::{Flight, Queue, Then};
-use crate::usbip::{Command, Reply, Status, Submit, Transfer};
+use crate::usbip::{Command, Packet, Reply, Status, Submit, Transfer};
+
+/// A frame of the bus.
+const FRAME: Duration = Duration::from_millis(1);
 
 /// The queue of the control endpoint, both ways.
 const CONTROL: u8 = 0;
@@ -49,6 +52,8 @@ pub(crate) enum Start {
     Done(Status, Vec<u8>),
     /// Put so many bytes on the bus.
     Fly(usize, Then),
+    /// Put its isochronous packets on the bus, one in each frame.
+    FlyFrames,
 }
 
 #[derive(Debug)]
@@ -65,6 +70,8 @@ pub(crate) struct Device {
     /// What it says besides what a modem should, by endpoint.
     says: BTreeMap<u8, VecDeque<Said>>,
     gone: bool,
+    /// How busy each endpoint has been.
+    pub(crate) peaks: BTreeMap<u8, Peak>,
     /// What the host has to be sent.
     pub(crate) replies: Vec<u8>,
     /// What the log has to be told.
@@ -89,6 +96,7 @@ impl Device {
             loop_back: LoopBack::new(options.vcs.clone()),
             says: BTreeMap::new(),
             gone: false,
+            peaks: BTreeMap::new(),
             replies: Vec::new(),
             notes: Vec::new(),
             counters: Counters::default(),
@@ -243,6 +251,10 @@ impl Device {
         self.configuration != 0 && descriptors::has_endpoint(self.settings, endpoint)
     }
 
+    fn is_isochronous(&self, endpoint: u8) -> bool {
+        self.configuration != 0 && descriptors::is_isochronous(self.settings, endpoint)
+    }
+
     fn submit(&mut self, now: Instant, submit: Submit) {
         self.counters.submitted += 1;
         let fate = self.options.fate(self.counters.submitted);
@@ -260,11 +272,20 @@ impl Device {
             }
             None => {}
         }
-        if endpoint != CONTROL && !self.has_endpoint(endpoint) {
+        // No more than a host that takes an endpoint for one of another kind finds one that
+        // is not there.
+        let is_there = self.has_endpoint(endpoint)
+            && self.is_isochronous(endpoint) != submit.packets.is_empty();
+        if endpoint != CONTROL && !is_there {
             self.reply(&submit, Status::NO_ANSWER, 0, Vec::new());
             return;
         }
-        self.queues.entry(endpoint).or_default().push(now, submit);
+        let length = submit.transfer.length;
+        let queue = self.queues.entry(endpoint).or_default();
+        queue.push(now, submit);
+        let peak = self.peaks.entry(endpoint).or_default();
+        peak.transfers = peak.transfers.max(queue.len());
+        peak.bytes = peak.bytes.max(length);
         self.kick(endpoint, now);
     }
 
@@ -328,6 +349,7 @@ impl Device {
                     self.end(endpoint, status, actual, data);
                 }
                 Start::Fly(bytes, then) => return self.fly(endpoint, bytes, then, ready),
+                Start::FlyFrames => return self.fly_frames(endpoint, ready),
             }
         }
     }
@@ -353,6 +375,7 @@ impl Device {
             DATA_OUT if !self.loader.is_running() => Start::Halt,
             DATA_OUT if self.loop_back.circuits.is_full() => Start::Wait,
             DATA_OUT | OTHER_OUT => Start::Fly(length, Then::Complete),
+            _ if self.is_isochronous(endpoint) => Start::FlyFrames,
             DATA_IN if length < CELL_LEN => Start::Done(Status::BABBLE, Vec::new()),
             DATA_IN => match self.loop_back.ready(length) {
                 0 => Start::Wait,
@@ -364,7 +387,8 @@ impl Device {
 
     /// A piece of the firmware is about to come.
     fn start_firmware(&mut self, length: usize, at: Instant) -> Start {
-        if !self.loader.wants() {
+        let is_early = self.options.has(Fault::WantsRead) && !self.loader.was_read();
+        if is_early || !self.loader.wants() {
             return Start::Halt;
         }
         let Progress { stage_1, stage_2 } = self.progress();
@@ -432,6 +456,19 @@ impl Device {
         });
     }
 
+    /// Puts the packets of the endpoint's first transfer on the bus, one in each frame,
+    /// of which they have a part to themselves.
+    fn fly_frames(&mut self, endpoint: u8, starts: Instant) {
+        let queue = self.queues.entry(endpoint).or_default();
+        let frames = u32::try_from(queue.packets()).unwrap_or(u32::MAX);
+        queue.fly(Flight {
+            starts,
+            ends: starts + FRAME * frames,
+            bytes: 0,
+            then: Then::Complete,
+        });
+    }
+
     /// How long a slow modem takes for so many bytes of firmware. The bus is free
     /// for others meanwhile.
     fn slow(&self, bytes: usize) -> Duration {
@@ -451,6 +488,10 @@ impl Device {
         let Some(flight) = queue.land() else {
             return;
         };
+        if queue.packets() > 0 {
+            self.end_frames(endpoint);
+            return self.kick(endpoint, at);
+        }
         let sent = queue.take_data();
         let data = self.finish(endpoint, &sent, flight.bytes, at);
         match flight.then {
@@ -499,6 +540,37 @@ impl Device {
         }
     }
 
+    /// Ends the endpoint's first transfer, which is isochronous: each packet takes the whole
+    /// cells that wait and fit, and may be lost with them.
+    fn end_frames(&mut self, endpoint: u8) {
+        let queue = self.queues.get_mut(&endpoint);
+        let Some(mut submit) = queue.and_then(Queue::pop) else {
+            return;
+        };
+        let mut data = Vec::new();
+        for packet in &mut submit.packets {
+            let room = usize::try_from(packet.length).unwrap_or(0);
+            let cells = self.loop_back.receive(room);
+            self.counters.cells_out += (cells.len() / CELL_LEN) as u64;
+            self.counters.packets += 1;
+            if self.options.loses_packet(self.counters.packets) {
+                packet.status = Status::CHECKSUM;
+                continue;
+            }
+            packet.actual = u32::try_from(cells.len()).expect("less than its length");
+            data.extend(cells);
+        }
+        let reply = Reply::Submit {
+            seqnum: submit.seqnum,
+            endpoint,
+            status: Status::OK,
+            actual: data.len(),
+            data,
+            packets: submit.packets,
+        };
+        reply.write(&mut self.replies);
+    }
+
     fn stick(&mut self, endpoint: u8, at: Instant) {
         self.note(at, What::Stuck { endpoint });
         self.queues.entry(endpoint).or_default().stick();
@@ -513,12 +585,15 @@ impl Device {
     }
 
     fn reply(&mut self, submit: &Submit, status: Status, actual: usize, data: Vec<u8>) {
+        // Isochronous packets that are not on the bus are lost, each for the same reason.
+        let packets = submit.packets.iter();
         let reply = Reply::Submit {
             seqnum: submit.seqnum,
             endpoint: submit.transfer.endpoint,
             status,
             actual,
             data,
+            packets: packets.map(|&packet| Packet { status, ..packet }).collect(),
         };
         reply.write(&mut self.replies);
     }

@@ -93,6 +93,8 @@ pub(crate) struct Loader {
     state: State,
     /// Bytes of each stage so far.
     received: [usize; 2],
+    /// Whether a block has been read since the last reset.
+    was_read: bool,
 }
 
 impl Loader {
@@ -101,6 +103,7 @@ impl Loader {
             expected,
             state: State::Loading(Stage::One, Sha256::new()),
             received: [0; 2],
+            was_read: false,
         }
     }
 
@@ -110,6 +113,7 @@ impl Loader {
             expected: None,
             state: State::Running,
             received: [0; 2],
+            was_read: false,
         }
     }
 
@@ -127,6 +131,11 @@ impl Loader {
     /// Whether firmware may come now.
     pub(crate) fn wants(&self) -> bool {
         matches!(self.state, State::Loading(..))
+    }
+
+    /// Whether a block has been read, of whatever use.
+    pub(crate) fn was_read(&self) -> bool {
+        self.was_read
     }
 
     /// Bytes of each stage so far.
@@ -193,6 +202,7 @@ impl Loader {
 
     /// The block has been read: goes on to the next stage, or boots until `booted`.
     pub(crate) fn block_read(&mut self, booted: Instant) {
+        self.was_read = true;
         match self.state {
             State::Verified(Stage::One) => {
                 self.state = State::Loading(Stage::Two, Sha256::new());

@@ -77,7 +77,7 @@ pub use bus::{BULK_BYTES_PER_FRAME, Bus};
 pub use far_end::{Encapsulation, Equipment, FarEnd, Termination, hdlc};
 pub use firmware::{Image, Stage};
 pub use lies::{Answer, Failure, Fate, Lie, Said};
-pub use log::{Counters, Event, Progress, Request, View, What, Why};
+pub use log::{Counters, Event, Peak, Progress, Request, View, What, Why};
 pub use modem::{Error, Modem};
 pub use options::{Fault, Options};
 pub use vhci::Port;

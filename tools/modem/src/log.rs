@@ -175,11 +175,22 @@ pub struct Counters {
     pub cells_in: u64,
     /// Cells to the host.
     pub cells_out: u64,
+    /// Isochronous packets to the host, most of them empty.
+    pub packets: u64,
     /// Cells from the host that are not sent back: of another channel, or while
     /// the line is down.
     pub cells_ignored: u64,
     /// Cells that are not sent back because too many wait already.
     pub cells_dropped: u64,
+}
+
+/// How busy the host has kept an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peak {
+    /// The most transfers that it had there at once.
+    pub transfers: usize,
+    /// The length of the longest of all, in bytes.
+    pub bytes: usize,
 }
 
 /// What is known of a modem at a moment.

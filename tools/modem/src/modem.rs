@@ -16,7 +16,7 @@ use wire::cell::Vc;
 use crate::device::Device;
 use crate::far_end::FarEnd;
 use crate::lies::Said;
-use crate::log::{Counters, Event, Log, Progress, View, What, Why};
+use crate::log::{Counters, Event, Log, Peak, Progress, View, What, Why};
 use crate::options::Options;
 use crate::usbip::Command;
 use crate::vhci::{self, Port};
@@ -164,6 +164,17 @@ impl Modem {
     /// What has been counted so far.
     pub fn counters(&self) -> Counters {
         self.shared.log.view().counters
+    }
+
+    /// How busy the host has kept the endpoint with this address so far.
+    pub fn peak(&self, endpoint: u8) -> Peak {
+        let state = self.shared.lock();
+        state
+            .device
+            .peaks
+            .get(&endpoint)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Waits until something of this kind has happened, also if it was before the

@@ -44,6 +44,10 @@ pub enum Fault {
     AtUrb(u64, Fate),
     /// Is another device after a reset: one of another revision.
     OtherAfterReset,
+    /// Takes no firmware before a block has been read.
+    WantsRead,
+    /// Every so manieth isochronous packet is damaged on its way, with the cells in it.
+    LosePackets(u64),
 }
 
 /// A modem's description, made by changing [`Options::new`] step by step.
@@ -179,6 +183,14 @@ impl Options {
     pub fn controller(mut self, folder: impl AsRef<Path>) -> Self {
         self.vhci = folder.as_ref().into();
         self
+    }
+
+    /// Whether the isochronous packet of this number is lost.
+    pub(crate) fn loses_packet(&self, number: u64) -> bool {
+        self.faults.iter().any(|fault| match *fault {
+            Fault::LosePackets(every) => number % every.max(1) == 0,
+            _ => false,
+        })
     }
 
     pub(crate) fn has(&self, fault: Fault) -> bool {

@@ -56,6 +56,10 @@ impl Queue {
         self.pending.push_back((now, submit));
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }
@@ -67,6 +71,12 @@ impl Queue {
             None if !self.stuck => self.pending.front().map(|(came, s)| (*came, s.transfer)),
             _ => None,
         }
+    }
+
+    /// How many packets the first transfer has; none if it is not isochronous.
+    pub(crate) fn packets(&self) -> usize {
+        let first = self.pending.front();
+        first.map_or(0, |(_, submit)| submit.packets.len())
     }
 
     /// Takes what the host sends with the first transfer.
@@ -132,6 +142,7 @@ mod tests {
                 setup: Setup::from_bytes([0; 8]),
             },
             data: vec![0; seqnum as usize],
+            packets: Vec::new(),
         }
     }
 

@@ -14,6 +14,12 @@ use wire::setup::{DIRECTION_IN, SETUP_LEN, Setup};
 /// Bytes in a header.
 pub(crate) const HEADER_LEN: usize = 48;
 
+/// Bytes in what is said of an isochronous packet.
+const PACKET_LEN: usize = 16;
+
+/// The most packets that the kernel puts into a transfer.
+const MAX_PACKETS: u32 = 1024;
+
 /// The longest transfer that we take, in bytes; no driver comes near it.
 const MAX_LENGTH: usize = 1 << 20;
 
@@ -64,6 +70,34 @@ impl Transfer {
     }
 }
 
+/// A packet of an isochronous transfer. The host says where in its buffer it wants it,
+/// and the device what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) offset: u32,
+    pub(crate) length: u32,
+    /// How much was transferred, in bytes.
+    pub(crate) actual: u32,
+    pub(crate) status: Status,
+}
+
+impl Packet {
+    fn read(from: &mut impl Read) -> io::Result<Self> {
+        let mut bytes = [0; PACKET_LEN];
+        from.read_exact(&mut bytes)?;
+        Ok(Self {
+            offset: word(&bytes, 0),
+            length: word(&bytes, 4),
+            actual: 0,
+            status: Status::OK,
+        })
+    }
+
+    fn words(&self) -> [u32; 4] {
+        [self.offset, self.length, self.actual, self.status.word()]
+    }
+}
+
 /// A transfer that the host asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Submit {
@@ -72,6 +106,8 @@ pub(crate) struct Submit {
     pub(crate) transfer: Transfer,
     /// What the host sends; empty where the device does.
     pub(crate) data: Vec<u8>,
+    /// The packets of an isochronous transfer; none where the bus is free to cut it.
+    pub(crate) packets: Vec<Packet>,
 }
 
 /// What the host wants.
@@ -90,18 +126,16 @@ impl Command {
         if !read_or_end(from, &mut header)? {
             return Ok(None);
         }
-        let word = |at: usize| {
-            let bytes = header[at..at + 4].try_into().expect("four bytes");
-            u32::from_be_bytes(bytes)
-        };
+        let word = |at| word(&header, at);
         let seqnum = word(4);
         match word(0) {
             CMD_SUBMIT => {
-                // Only isochronous transfers have packets, and we have no such
-                // endpoint; some hosts say -1 for the others.
-                if !matches!(word(32), 0 | u32::MAX) {
-                    return Err(invalid("an isochronous transfer"));
-                }
+                let packets = match word(32) {
+                    // Only isochronous transfers have packets; some hosts say -1 for the others.
+                    u32::MAX => 0,
+                    count @ 0..=MAX_PACKETS => count,
+                    _ => return Err(invalid("a transfer of too many packets")),
+                };
                 let setup: [u8; SETUP_LEN] = header[40..].try_into().expect("eight bytes");
                 let transfer = Transfer {
                     endpoint: endpoint(word(16), word(12))?,
@@ -113,10 +147,12 @@ impl Command {
                     data.resize(transfer.length, 0);
                     from.read_exact(&mut data)?;
                 }
+                let packets = (0..packets).map(|_| Packet::read(from));
                 Ok(Some(Self::Submit(Submit {
                     seqnum,
                     transfer,
                     data,
+                    packets: packets.collect::<io::Result<_>>()?,
                 })))
             }
             CMD_UNLINK => Ok(Some(Self::Unlink {
@@ -140,6 +176,9 @@ pub(crate) enum Reply {
         actual: usize,
         /// What the device sends; empty where the host does.
         data: Vec<u8>,
+        /// What became of each packet of an isochronous transfer. Only what was
+        /// transferred is in `data`, without the room that a packet leaves.
+        packets: Vec<Packet>,
     },
     /// A transfer was cancelled, or had ended before it could be.
     Unlink { seqnum: u32, status: Status },
@@ -156,13 +195,22 @@ impl Reply {
                 status,
                 actual,
                 data,
+                packets,
             } => {
                 let actual = u32::try_from(*actual).expect("at most MAX_LENGTH");
                 put(to, &[RET_SUBMIT, *seqnum, 0]);
                 put(to, &[u32::from(endpoint >> 7), u32::from(endpoint & 0x0f)]);
                 put(to, &[status.word(), actual]);
+                let count = u32::try_from(packets.len()).expect("at most MAX_PACKETS");
+                let failed = packets.iter().filter(|packet| packet.status != Status::OK);
+                let failed = u32::try_from(failed.count()).expect("at most MAX_PACKETS");
+                // It began in some frame or other.
+                put(to, &[0, count, failed]);
                 to.resize(start + HEADER_LEN, 0);
                 to.extend(data);
+                for packet in packets {
+                    put(to, &packet.words());
+                }
             }
             Self::Unlink { seqnum, status } => {
                 put(to, &[RET_UNLINK, *seqnum, 0, 0, 0]);
@@ -171,6 +219,10 @@ impl Reply {
             }
         }
     }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
 fn put(to: &mut Vec<u8>, words: &[u32]) {

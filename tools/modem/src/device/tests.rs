@@ -4,6 +4,7 @@
 
 mod chaos;
 mod faults;
+mod isochronous;
 mod packets;
 mod upload;
 
@@ -27,6 +28,8 @@ const STAGE_2: &[u8] = &[2; 10_000];
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Got {
     Transfer(u32, i32, Vec<u8>),
+    /// With the length and the status of each packet.
+    Packets(u32, Vec<(u32, i32)>, Vec<u8>),
     Unlink(u32, i32),
 }
 
@@ -84,15 +87,21 @@ impl Host {
     }
 
     fn submit(&mut self, endpoint: u8, length: usize, setup: &[u8; 8], data: &[u8]) -> u32 {
+        let transfer = Transfer {
+            endpoint,
+            length,
+            setup: Setup::from_bytes(*setup),
+        };
+        self.submit_packets(transfer, data, Vec::new())
+    }
+
+    fn submit_packets(&mut self, transfer: Transfer, data: &[u8], packets: Vec<Packet>) -> u32 {
         self.seqnum += 1;
         let submit = Submit {
             seqnum: self.seqnum,
-            transfer: Transfer {
-                endpoint,
-                length,
-                setup: Setup::from_bytes(*setup),
-            },
+            transfer,
             data: data.into(),
+            packets,
         };
         self.device.command(self.now, Command::Submit(submit));
         self.collect();
@@ -173,8 +182,11 @@ impl Host {
             assert_eq!(word(0), 3);
             let length = if word(12) == 1 { word(24) } else { 0 };
             let (data, tail) = tail.split_at(length as usize);
-            self.got
-                .push_back(Got::Transfer(word(4), status, data.into()));
+            let (packets, tail) = tail.split_at(16 * word(32) as usize);
+            self.got.push_back(match packets {
+                [] => Got::Transfer(word(4), status, data.into()),
+                _ => Got::Packets(word(4), isochronous::results(packets), data.into()),
+            });
             rest = tail;
         }
     }

@@ -34,6 +34,7 @@ fn submit_out() {
             setup: Setup::from_bytes([0; 8]),
         },
         data: b"abc".into(),
+        packets: Vec::new(),
     });
     assert_eq!(read(&bytes).unwrap(), Some(expected));
 }
@@ -79,7 +80,14 @@ fn the_end_is_no_error_but_in_the_middle() {
 fn what_cannot_be_is_refused() {
     let good = [1, 7, 1, 0, 5, 0, 3, 0, 0, 0];
     // A command, a direction, an endpoint, two lengths, and isochronous packets.
-    for (at, value) in [(0, 5), (3, 2), (4, 16), (6, u32::MAX), (6, 1 << 21), (8, 1)] {
+    for (at, value) in [
+        (0, 5),
+        (3, 2),
+        (4, 16),
+        (6, u32::MAX),
+        (6, 1 << 21),
+        (8, 1025),
+    ] {
         let mut words = good;
         words[at] = value;
         let error = read(&command(words, [0; 8], b"abc")).unwrap_err();
@@ -95,6 +103,7 @@ fn replies_byte_by_byte() {
         status: Status::STALL,
         actual: 2,
         data: b"xy".into(),
+        packets: Vec::new(),
     };
     let mut expected = Vec::new();
     let words = [3, 7, 0, 1, 7, 0xffff_ffe0, 2, 0, 0, 0, 0, 0];
@@ -109,6 +118,43 @@ fn replies_byte_by_byte() {
         &mut expected,
         &[4, 9, 0, 0, 0, 0xffff_ff98, 0, 0, 0, 0, 0, 0],
     );
+    assert_eq!(written(&reply), expected);
+}
+
+#[test]
+fn isochronous_packets_byte_by_byte() {
+    let mut bytes = command([1, 7, 1, 1, 7, 2, 2046, 0, 2, 1], [0; 8], b"");
+    put(&mut bytes, &[0, 1023, 0, 0, 1023, 1023, 0, 0]);
+    let Some(Command::Submit(submit)) = read(&bytes).unwrap() else {
+        panic!("no submit");
+    };
+    let packet = |offset| Packet {
+        offset,
+        length: 1023,
+        actual: 0,
+        status: Status::OK,
+    };
+    assert_eq!(submit.packets, [packet(0), packet(1023)]);
+    for len in 48..bytes.len() {
+        let error = read(&bytes[..len]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    let mut packets = submit.packets;
+    packets[0].actual = 2;
+    packets[1].status = Status::CHECKSUM;
+    let reply = Reply::Submit {
+        seqnum: 7,
+        endpoint: 0x87,
+        status: Status::OK,
+        actual: 2,
+        data: b"xy".into(),
+        packets,
+    };
+    let mut expected = Vec::new();
+    put(&mut expected, &[3, 7, 0, 1, 7, 0, 2, 0, 2, 1, 0, 0]);
+    expected.extend(b"xy");
+    put(&mut expected, &[0, 1023, 2, 0, 1023, 1023, 0, 0xffff_ffac]);
     assert_eq!(written(&reply), expected);
 }
 

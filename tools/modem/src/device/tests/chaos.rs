@@ -48,7 +48,7 @@ struct Rules {
 impl Rules {
     fn check(&mut self, got: Got) {
         match got {
-            Got::Transfer(seqnum, _, _) => {
+            Got::Transfer(seqnum, ..) | Got::Packets(seqnum, ..) => {
                 let transfer = self.transfers.get_mut(&seqnum).expect("never submitted");
                 assert!(!transfer.answered, "{seqnum} answered twice");
                 transfer.answered = true;

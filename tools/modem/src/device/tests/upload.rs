@@ -132,3 +132,29 @@ fn unknown_requests_are_refused() {
     let buffering = [0x40, 0x32, 1, 0, 0, 0, 0, 0];
     assert_eq!(host.control(&buffering, &[]), Ok(vec![]));
 }
+
+#[test]
+fn a_modem_may_want_a_read_before_it_takes_firmware() {
+    let mut host = Host::new(options().fault(Fault::WantsRead));
+    let seqnum = host.send(FIRMWARE_OUT, STAGE_1);
+    assert_eq!(host.wait_for(seqnum), Err(-32));
+    let clear = [0x02, 1, 0, 0, FIRMWARE_OUT, 0, 0, 0];
+    host.control(&clear, &[]).unwrap();
+    let seqnum = host.receive(FIRMWARE_IN, 512);
+    assert_eq!(host.wait_for(seqnum).unwrap().len(), 512);
+    host.upload();
+}
+
+#[test]
+fn peaks_are_remembered() {
+    let mut host = Host::new(options());
+    let sent = [100, 300, 200].map(|length| host.send(FIRMWARE_OUT, &vec![1; length]));
+    for seqnum in sent {
+        host.wait_for(seqnum).unwrap();
+    }
+    let expected = Peak {
+        transfers: 3,
+        bytes: 300,
+    };
+    assert_eq!(host.device.peaks[&FIRMWARE_OUT], expected);
+}
