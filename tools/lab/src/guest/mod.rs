@@ -17,6 +17,7 @@ pub mod modules;
 pub mod plugged;
 pub mod removal;
 pub mod scenarios;
+pub mod surface;
 pub mod sysfs;
 
 use std::fs::File;

@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, clients, firmware, hostile, kexample, modules};
+use super::{Host, clients, firmware, hostile, kexample, modules, surface};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -60,6 +60,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .iter()
         .chain(kexample::SCENARIOS)
         .chain(hostile::SCENARIOS)
+        .chain(surface::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.

@@ -1,6 +1,7 @@
 //! What the kernel says of its threads and its ATM devices.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 /// A kernel thread.
@@ -90,6 +91,21 @@ impl AtmDevice {
     pub fn attribute(&self, name: &str) -> String {
         let text = fs::read_to_string(format!("{}/{}/{name}", Self::CLASS, self.name));
         text.map(|text| text.trim().to_owned()).unwrap_or_default()
+    }
+
+    /// What the driver says of it in `/proc/net/atm`, line by line.
+    pub fn proc_lines(&self) -> io::Result<Vec<String>> {
+        let name = format!("/proc/net/atm/{}:{}", self.attribute("type"), self.number);
+        let mut file = File::open(name)?;
+        let mut lines = Vec::new();
+        // Each read gives a line, and fails where there is no room for all of it.
+        let mut line = [0; 4096];
+        loop {
+            match file.read(&mut line)? {
+                0 => return Ok(lines),
+                length => lines.push(String::from_utf8_lossy(&line[..length]).into_owned()),
+            }
+        }
     }
 
     /// Whether the driver knows that the line is up.

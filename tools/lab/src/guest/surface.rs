@@ -1,0 +1,324 @@
+//! What users can set: the modules' parameters, and what becomes of them in the modem.
+//!
+//! Each is played with the stock C modules too: the two have to agree.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use modem::{Fault, Options, Peak, Request, What};
+use wire::speedtch::{
+    ALTSETTING_BULK, ALTSETTING_ISOC, DATA_IN, DATA_OUT, INTERFACE_DATA, OPTION_LEN, STATUS_E,
+    STATUS_F, StartUp, Step, sw_buffering,
+};
+
+use super::atmpvc::Pvc;
+use super::plugged::{LIMIT, Plugged, options, wait_until};
+use super::scenarios::{Scenario, echo};
+use super::sysfs::AtmDevice;
+use super::{firmware, kmsg::Kmsg, modules};
+use crate::protocol::Driver;
+
+/// The scenarios of this page.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("parameters::size_the_transfers", |_| {
+        parameters_size_the_transfers(Driver::Ours)
+    }),
+    ("c_driver_parameters::size_the_transfers", |_| {
+        parameters_size_the_transfers(Driver::C)
+    }),
+    ("parameters::reach_the_modem", |_| {
+        parameters_reach_the_modem(Driver::Ours)
+    }),
+    ("c_driver_parameters::reach_the_modem", |_| {
+        parameters_reach_the_modem(Driver::C)
+    }),
+    ("parameters::change_while_loaded", |_| {
+        parameters_change_while_loaded(Driver::Ours)
+    }),
+    ("parameters::wrong_setting_falls_back", |_| {
+        wrong_setting_falls_back(Driver::Ours)
+    }),
+    ("c_driver_parameters::wrong_setting_falls_back", |_| {
+        wrong_setting_falls_back(Driver::C)
+    }),
+    ("isochronous::there_and_back", |_| {
+        isochronous_there_and_back(Driver::Ours)
+    }),
+    ("c_driver_isochronous::there_and_back", |_| {
+        isochronous_there_and_back(Driver::C)
+    }),
+    ("isochronous::lost_packets_cost_what_was_in_them", |_| {
+        lost_packets_cost_what_was_in_them(Driver::Ours)
+    }),
+    (
+        "c_driver_isochronous::lost_packets_cost_what_was_in_them",
+        |_| lost_packets_cost_what_was_in_them(Driver::C),
+    ),
+];
+
+/// Loads both modules with parameters.
+fn load(driver: Driver, usbatm: &str, speedtch: &str) -> Result<()> {
+    modules::insmod(driver, "usbatm", usbatm)?;
+    modules::insmod(driver, "speedtch", speedtch)
+}
+
+/// A file of a module's parameters.
+pub fn parameter(module: &str, name: &str) -> PathBuf {
+    format!("/sys/module/{module}/parameters/{name}").into()
+}
+
+/// A modem that needs no firmware, for what is not about that.
+fn running() -> Options {
+    options(1).running()
+}
+
+/// The data interface's setting that was selected last.
+pub fn setting(modem: &Plugged) -> Option<u8> {
+    let events = modem.modem().events();
+    events.iter().rev().find_map(|event| match event.what {
+        What::AltSetting {
+            interface: INTERFACE_DATA,
+            setting,
+        } => Some(setting),
+        _ => None,
+    })
+}
+
+/// Count and size of the transfers are what the parameters of `usbatm` say, rounded to
+/// whole packets from the modem and whole cells to it.
+fn parameters_size_the_transfers(driver: Driver) -> Result<()> {
+    let cases = [
+        ("", 65535, [4, 3392], [4, 3392]),
+        (
+            "num_rcv_urbs=3 rcv_buf_bytes=100 num_snd_urbs=2 snd_buf_bytes=200",
+            1500,
+            [3, 128],
+            [2, 159],
+        ),
+        (
+            "num_rcv_urbs=16 rcv_buf_bytes=65536 num_snd_urbs=1 snd_buf_bytes=1",
+            1500,
+            [16, 65536],
+            [1, 53],
+        ),
+    ];
+    for (parameters, length, receive, send) in cases {
+        load(driver, parameters, "")?;
+        let modem = Plugged::new(running())?;
+        let atm = modem.await_up()?;
+        // Long enough to keep all transfers busy.
+        echo(&atm, 8, 35, length, 1)?;
+        let peak = |endpoint| {
+            let Peak { transfers, bytes } = modem.modem().peak(endpoint);
+            [transfers, bytes]
+        };
+        let found = (peak(DATA_IN), peak(DATA_OUT));
+        ensure!(
+            found == (receive, send),
+            "{parameters:?}: receives {:?}, sends {:?}",
+            found.0,
+            found.1
+        );
+        drop(modem);
+        modules::unload()?;
+    }
+    // None at all is a strange wish, but one that is granted.
+    load(driver, "num_rcv_urbs=0 num_snd_urbs=0", "")?;
+    let modem = Plugged::new(running())?;
+    modem.await_up()?;
+    let none = Peak::default();
+    ensure!(modem.modem().peak(DATA_IN) == none, "it receives");
+    drop(modem);
+    modules::unload()
+}
+
+/// The parameters of `speedtch` come out at the other end: in what the modem is told.
+fn parameters_reach_the_modem(driver: Driver) -> Result<()> {
+    let parameters = "altsetting=2 dl_512_first sw_buffering=on BMaxDSL=0x11234 ModemMode=7 \
+                      ModemOption=1,2,0x30";
+    load(driver, "", parameters)?;
+    firmware::install()?;
+    let modem = Plugged::new(options(1).fault(Fault::WantsRead))?;
+    let atm = modem.await_up()?;
+    ensure!(
+        setting(&modem) == Some(2),
+        "the setting is {:?}",
+        setting(&modem)
+    );
+    let mut option = [0; OPTION_LEN];
+    option[..5].copy_from_slice(&[1, 2, 0x30, 0, 0x20]);
+    let expected = StartUp {
+        mode: 7,
+        option,
+        // 16 bits are all that is sent.
+        max_dsl: 0x1234,
+    };
+    let told = told(&modem);
+    ensure!(
+        told.first() == Some(&(sw_buffering(true).value, vec![])),
+        "it was not told to buffer: {told:?}"
+    );
+    let steps = expected.steps();
+    let steps = steps
+        .iter()
+        .map(|step: &Step| (step.setup.value, step.data().to_vec()));
+    ensure!(told[1..].iter().cloned().eq(steps), "it was told {told:x?}");
+    echo(&atm, 8, 35, 1500, 5).map(drop)
+}
+
+/// The vendor's requests that wrote something: which, and what.
+fn told(modem: &Plugged) -> Vec<(u16, Vec<u8>)> {
+    let is_write = |request: &Request| {
+        // The line's status is read by a request of the same number.
+        let reads = [STATUS_E.value, STATUS_F.value].contains(&request.value);
+        [0x01, 0x32].contains(&request.request) && !reads
+    };
+    let events = modem.modem().events().into_iter();
+    events
+        .filter_map(|event| match event.what {
+            What::Vendor { request, data, .. } if is_write(&request) => Some((request.value, data)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Parameters that root writes count for the modems that are plugged in afterwards.
+fn parameters_change_while_loaded(driver: Driver) -> Result<()> {
+    load(driver, "", "")?;
+    let first = Plugged::new(running())?;
+    first.await_up()?;
+    fs::write(parameter("speedtch", "altsetting"), "2\n")?;
+    let refused = fs::write(parameter("speedtch", "altsetting"), "two\n");
+    ensure!(refused.is_err(), "a word is taken for a number");
+    let second = Plugged::new(running())?;
+    second.await_up()?;
+    let settings = [setting(&first), setting(&second)];
+    ensure!(
+        settings == [Some(1), Some(2)],
+        "the settings are {settings:?}"
+    );
+    Ok(())
+}
+
+/// A setting that the modem lacks is complained of, and the usual one is used.
+fn wrong_setting_falls_back(driver: Driver) -> Result<()> {
+    for wrong in [7, 300] {
+        let log = Kmsg::from_now();
+        load(driver, "", &format!("altsetting={wrong}"))?;
+        let modem = Plugged::new(running())?;
+        let atm = modem.await_up()?;
+        ensure!(setting(&modem) == Some(ALTSETTING_BULK));
+        let is_complaint = |line: &String| {
+            let words = line.split_once("setting interface to ");
+            words.is_some_and(|(_, number)| {
+                number.trim_start().starts_with(&format!("{wrong} failed"))
+            })
+        };
+        ensure!(
+            log.lines().iter().any(is_complaint),
+            "no complaint about {wrong}"
+        );
+        echo(&atm, 8, 35, 1500, 2)?;
+        drop(modem);
+        modules::unload()?;
+    }
+    Ok(())
+}
+
+/// Packets of many lengths come back in isochronous packets.
+fn isochronous_there_and_back(driver: Driver) -> Result<()> {
+    load(driver, "", "enable_isoc=1")?;
+    let modem = Plugged::new(running())?;
+    let atm = modem.await_up()?;
+    ensure!(
+        setting(&modem) == Some(ALTSETTING_ISOC),
+        "the setting is {:?}",
+        setting(&modem)
+    );
+    for length in [1, 40, 41, 900, 1500, 9180, 65535] {
+        echo(&atm, 8, 35, length, 3).with_context(|| format!("packets of {length} bytes"))?;
+    }
+    let counters = modem.modem().counters();
+    ensure!(counters.packets > 0, "there were no isochronous packets");
+    // 3,392 bytes are three packets and a bit.
+    let Peak { transfers, bytes } = modem.modem().peak(DATA_IN);
+    ensure!(
+        (transfers, bytes) == (4, 3 * 1023),
+        "{transfers} transfers of {bytes} bytes"
+    );
+    drop(modem);
+    modules::unload()?;
+
+    // A modem's other settings have no isochronous endpoint.
+    let log = Kmsg::from_now();
+    load(driver, "", "enable_isoc=1 altsetting=2")?;
+    let modem = Plugged::new(running())?;
+    let atm = modem.await_up()?;
+    ensure!(setting(&modem) == Some(2));
+    ensure!(log.has("isochronous transfer not supported - using bulk"));
+    echo(&atm, 8, 35, 1500, 2).map(drop)
+}
+
+/// When the bus loses isochronous packets, what was in them is missing, and nothing
+/// else: the rest comes through unharmed.
+fn lost_packets_cost_what_was_in_them(driver: Driver) -> Result<()> {
+    const EVERY: u64 = 20;
+    const SENT: u64 = 60;
+    const LENGTH: usize = 1500;
+    const CELLS: u64 = 32;
+    let log = Kmsg::from_now();
+    load(driver, "", "enable_isoc=1")?;
+    let modem = Plugged::new(running().fault(Fault::LosePackets(EVERY)))?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, LENGTH as i32)?;
+    let before = modem.modem().counters().packets / EVERY;
+    for number in 0..SENT {
+        pvc.send(&[number as u8; LENGTH])?;
+    }
+    let counters = modem.modem().wait_until(LIMIT, |view| {
+        (view.counters.cells_out == SENT * CELLS).then_some(view.counters)
+    });
+    let counters = counters.context("not all cells were sent back")?;
+    // One has room for 19 cells, which are of two packets at most.
+    let most = 2 * (counters.packets / EVERY - before);
+    let came = wait_until("the other packets came", || {
+        received(&atm).is_ok_and(|count| count + most >= SENT)
+    });
+    came.with_context(|| {
+        format!(
+            "{:?} of {SENT} came, {most} may be lost: {counters:?}",
+            received(&atm)
+        )
+    })?;
+    let count = received(&atm)?;
+    ensure!(count < SENT, "nothing was lost");
+    let mut next = 0;
+    for _ in 0..count {
+        let mut got = [0; LENGTH];
+        let length = pvc.receive(&mut got)?;
+        let number = got[0];
+        ensure!(
+            length == LENGTH && got == [number; LENGTH],
+            "packet {number} came changed"
+        );
+        ensure!(number >= next, "packet {number} came after {next}");
+        next = number + 1;
+    }
+    drop(pvc);
+    drop(modem);
+    modules::unload()?;
+    ensure!(
+        driver == Driver::C || log.has("isochronous packets were lost"),
+        "nobody tells of the loss"
+    );
+    Ok(())
+}
+
+/// How many AAL5 packets the ATM device has received.
+fn received(atm: &AtmDevice) -> Result<u64> {
+    let text = atm.proc_lines()?.concat();
+    let (_, counts) = text.split_once("), rx ").context("no counts")?;
+    let (count, _) = counts.split_once(' ').context("no count")?;
+    Ok(count.parse()?)
+}
