@@ -2,7 +2,7 @@
 
 pub mod kthread;
 mod statistics;
-mod usbatm;
+pub mod usbatm;
 
 use std::process::ExitCode;
 
@@ -15,13 +15,13 @@ use crate::setup::image::Image;
 use crate::vm::{Accel, Options};
 
 /// What can be measured.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum What {
     /// The thread library: starts, stops in every kind of wait, periods and
     /// allocations, beside kernel threads in C
     Kthread(kthread::Arguments),
-    /// How long it takes to take a modem away, in every phase of its life and
-    /// by every means, beside the stock C driver
+    /// The modem drivers: what they cost, what of the bus they use, and how soon
+    /// they let a modem go, beside the stock C drivers
     Usbatm(usbatm::Arguments),
 }
 
@@ -33,7 +33,7 @@ pub fn run(lab: &Lab, image: &Image, accel: Accel, what: What) -> Result<ExitCod
     };
     match what {
         What::Kthread(arguments) => kthread::run(lab, image, &options, arguments),
-        What::Usbatm(arguments) => usbatm::run(image, options, arguments),
+        What::Usbatm(arguments) => usbatm::run(lab, image, &options, &arguments),
     }
 }
 

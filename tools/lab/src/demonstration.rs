@@ -68,7 +68,10 @@ impl Screen {
                 total,
             } => self.modem(name, phase, *bytes, *total),
             FromGuest::Measured(measurement) => self.measured.push(measurement.clone()),
-            FromGuest::Ready | FromGuest::Sample { .. } | FromGuest::Done { .. } => {}
+            FromGuest::Ready
+            | FromGuest::Sample { .. }
+            | FromGuest::Figures { .. }
+            | FromGuest::Done { .. } => {}
         }
     }
 

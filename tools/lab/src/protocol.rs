@@ -30,6 +30,15 @@ pub enum Job {
         /// The name of the means.
         means: String,
     },
+    /// Measure a part of what a modem driver costs, once.
+    Costs {
+        /// The part's name.
+        part: String,
+        /// Whose.
+        driver: Driver,
+        /// How many packets, where packets are measured.
+        packets: usize,
+    },
     /// Measure a row of the thread library's table, ours and C in turn.
     Kthread {
         /// The row's name.
@@ -128,6 +137,15 @@ pub enum FromGuest {
         /// Of which implementation.
         driver: Driver,
         /// Each operation, in order.
+        values: Vec<f64>,
+    },
+    /// What one sample of a row of a driver's costs measured.
+    Figures {
+        /// The row's name, with its unit.
+        row: String,
+        /// Of which implementation.
+        driver: Driver,
+        /// One figure, or several of the same kind.
         values: Vec<f64>,
     },
     /// The job has ended.

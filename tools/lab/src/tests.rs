@@ -12,7 +12,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::fail::Failure;
 use crate::gallery::Gallery;
-use crate::guest::scenarios;
+use crate::guest::{costs, scenarios};
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
@@ -319,7 +319,14 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
             bench::kthread::measure(vm, bench::kthread::Arguments::FEW, |_| {}).map(drop)
         })
     });
-    broken.into_iter().map(trial).chain([measures]).collect()
+    let costs = costs::Part::ALL.map(|part| {
+        let name = format!("lab::bench::usbatm_measures::{}", part.name());
+        ground.trial(name, move |ground| {
+            ground.with_vm(|vm| bench::usbatm::try_out(vm, part))
+        })
+    });
+    let measures = [measures].into_iter().chain(costs);
+    broken.into_iter().map(trial).chain(measures).collect()
 }
 
 /// What the gallery of misuse shows: first that Rust does not go wrong, in a guest in which

@@ -1,211 +1,216 @@
-//! `./lab bench usbatm`: how long it takes to take a modem away, in every phase of
-//! its life and by every means, ours and the stock C driver in turn in one machine.
+//! `./lab bench usbatm`: the modem drivers beside the stock C ones, in one machine
+//! and in turn: what they cost, what of the bus they use, and how soon they let go.
 
+mod report;
+mod stops;
+
+use std::fs;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
-use clap::Args;
-use comfy_table::Table;
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-use crate::guest::removal::{Means, Phase};
-use crate::protocol::{Driver, FromGuest, Job, Took};
+use crate::guest::costs;
+use crate::protocol::{Driver, FromGuest, Job};
+use crate::setup::Lab;
 use crate::setup::image::Image;
-use crate::vm::{Options, Vm};
+use crate::vm::{Accel, Options, Vm};
 
-use super::{figures, statistics};
-
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// What is measured.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Arguments {
-    /// How often each is measured
-    #[arg(long, default_value_t = 10)]
-    samples: usize,
-    /// Leave the C driver out, which takes most of the time
+    /// Only these, not all
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// How often each is measured [default: what each part can afford]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    samples: Option<u16>,
+    /// Leave the C driver out of the stops, where it takes most of the time
     #[arg(long)]
     ours: bool,
 }
 
-/// Measures, and prints medians and extremes.
-pub fn run(image: &Image, options: Options, arguments: Arguments) -> Result<ExitCode> {
-    let mut machine = Machine {
-        image,
-        options,
-        vm: None,
-    };
-    let mut rows = Vec::new();
-    for phase in Phase::ALL {
-        for means in Means::ALL {
-            let row = Row::measure(&mut machine, phase, means, arguments)?;
-            eprintln!(
-                "  {}: ours {}, C {}",
-                row.name(),
-                row.ours.text(),
-                row.c.text()
-            );
-            rows.push(row);
-        }
-    }
-    println!("{}", table(&rows));
-    Ok(ExitCode::SUCCESS)
+/// A part of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The modules' sizes
+    Size,
+    /// What the processor does for a cell: instructions
+    Cpu,
+    /// How long a packet takes there and back
+    Latency,
+    /// What the kernel keeps for a modem
+    Memory,
+    /// How long a probe holds the hub thread
+    Probe,
+    /// How long 1, 2 and 8 modems take to their lines, and what of the bus is used
+    Start,
+    /// How long it takes to take a modem away, in every phase and by every means
+    Stop,
 }
 
-/// One phase and one means.
-struct Row {
-    phase: Phase,
-    means: Means,
-    ours: Samples,
-    c: Samples,
-}
-
-impl Row {
-    fn measure(
-        machine: &mut Machine<'_>,
-        phase: Phase,
-        means: Means,
-        arguments: Arguments,
-    ) -> Result<Self> {
-        let (mut ours, mut c) = (Samples::default(), Samples::default());
-        for _ in 0..arguments.samples.max(1) {
-            ours.add(machine.measure(Driver::Ours, phase, means)?);
-            // One look at a driver that blocks is enough.
-            if !arguments.ours && !c.gave_up() {
-                c.add(machine.measure(Driver::C, phase, means)?);
-            }
-        }
-        Ok(Self {
-            phase,
-            means,
-            ours,
-            c,
+impl Part {
+    /// What the guest measures for it; it has another job for stops.
+    fn costs(self) -> Option<costs::Part> {
+        Some(match self {
+            Self::Size => costs::Part::Size,
+            Self::Cpu => costs::Part::Cpu,
+            Self::Latency => costs::Part::Latency,
+            Self::Memory => costs::Part::Memory,
+            Self::Probe => costs::Part::Probe,
+            Self::Start => costs::Part::Start,
+            Self::Stop => return None,
         })
     }
 
-    fn name(&self) -> String {
-        format!("{}, {}", self.phase.name(), self.means.name())
+    /// How many samples it can afford.
+    fn samples(self) -> usize {
+        match self {
+            Self::Size => 1,
+            // Nearly the same every time; each sample is many packets.
+            Self::Cpu | Self::Latency => 5,
+            Self::Memory | Self::Start => 10,
+            Self::Probe => 40,
+            Self::Stop => 10,
+        }
+    }
+
+    /// Where it is measured: what is counted or takes microseconds, with a clock that
+    /// counts instructions.
+    fn accel(self, accel: Accel) -> Accel {
+        match self {
+            Self::Cpu | Self::Latency => Accel::Icount,
+            _ => accel,
+        }
     }
 }
 
-/// The medians, beside what the same means takes with an idle modem, and beside C.
-fn table(rows: &[Row]) -> Table {
-    let header = [
-        "ms, median (least–most)",
-        "ours",
-        "ours / idle",
-        "stock C",
-        "C / ours",
-    ];
-    let line = |row: &Row| {
-        let is_idle = |other: &&Row| other.phase == Phase::Idle && other.means == row.means;
-        let idle = rows
-            .iter()
-            .find(is_idle)
-            .map_or(f64::NAN, |idle| idle.ours.median());
-        [
-            row.name(),
-            row.ours.text(),
-            format!("{:.1}", row.ours.median() / idle),
-            row.c.text(),
-            ratio(&row.ours, &row.c),
-        ]
+/// How many packets a sample has.
+const PACKETS: usize = 320;
+
+/// What one row measured: each sample's figures, in the order in which they were taken.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    name: String,
+    ours: Vec<Vec<f64>>,
+    c: Vec<Vec<f64>>,
+}
+
+/// What is kept for those who want to see more than the table.
+#[derive(Default, Serialize)]
+struct Kept {
+    costs: Vec<Row>,
+    stops: Vec<stops::Row>,
+}
+
+/// Measures, prints a table of each part, and keeps the samples.
+pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: &Arguments) -> Result<ExitCode> {
+    let parts = match &arguments.parts[..] {
+        [] => Part::value_variants(),
+        parts => parts,
     };
-    figures(header, rows.iter().map(line).collect())
-}
-
-/// The machine that measures; a new one where a driver has blocked the old one.
-struct Machine<'a> {
-    image: &'a Image,
-    options: Options,
-    vm: Option<Vm>,
-}
-
-impl Machine<'_> {
-    fn measure(&mut self, driver: Driver, phase: Phase, means: Means) -> Result<Took> {
-        let mut vm = match self.vm.take() {
-            Some(vm) => vm,
-            None => Vm::boot(self.image, &self.options)?,
+    let mut kept = Kept::default();
+    for &part in parts {
+        let options = Options {
+            accel: part.accel(options.accel),
+            ..options.clone()
         };
-        let job = Job::Removal {
-            driver,
-            phase: phase.name().to_owned(),
-            means: means.name().to_owned(),
-        };
-        let mut measured = None;
-        vm.run(&job, SILENCE, |said| {
-            if let FromGuest::Measured(measurement) = said {
-                measured = Some(measurement.took);
-            }
-        })?;
-        let took = measured.ok_or_else(|| anyhow::anyhow!("the guest measured nothing"))?;
-        if let Took::Ms(_) = took {
-            self.vm = Some(vm);
+        let samples = arguments.samples.map_or(part.samples(), usize::from);
+        if let Some(costs) = part.costs() {
+            let mut vm = Vm::boot(image, &options)?;
+            let rows = measure(&mut vm, costs, samples, PACKETS, |sample| {
+                eprintln!("  {}: {sample} of {samples}", costs.name());
+            })?;
+            vm.power_off();
+            println!("{}\n{}", report::table(&rows), report::goals(&rows));
+            kept.costs.extend(rows);
+        } else {
+            let rows = stops::measure(image, &options, samples, arguments.ours)?;
+            println!("{}", stops::table(&rows));
+            kept.stops = rows;
         }
-        Ok(took)
+    }
+    keep(lab, &kept)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures a little of `part`: whether it works, not what it costs.
+pub fn try_out(vm: &mut Vm, part: costs::Part) -> Result<()> {
+    let rows = measure(vm, part, 1, 32, |_| {})?;
+    let figures = rows.iter().flat_map(|row| row.ours.iter().chain(&row.c));
+    let odd = figures.flatten().find(|figure| !figure.is_finite());
+    anyhow::ensure!(!rows.is_empty() && odd.is_none(), "no figures: {odd:?}");
+    Ok(())
+}
+
+/// Measures `part` so many times, ours and C in turn, and tells `show` of each pair.
+fn measure(
+    vm: &mut Vm,
+    part: costs::Part,
+    samples: usize,
+    packets: usize,
+    show: impl Fn(usize),
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for sample in 0..samples {
+        let mut order = [Driver::Ours, Driver::C];
+        // What the machine does meanwhile meets both alike.
+        if sample % 2 == 1 {
+            order.reverse();
+        }
+        for driver in order {
+            let job = Job::Costs {
+                part: part.name().to_owned(),
+                driver,
+                packets,
+            };
+            vm.run(&job, SILENCE, |said| add(&mut rows, said))
+                .with_context(|| format!("cannot measure {} of {driver:?}", part.name()))?;
+        }
+        show(sample + 1);
+    }
+    for Row { name, ours, c } in &rows {
+        anyhow::ensure!(
+            ours.len() == samples && c.len() == samples,
+            "{name}: samples are missing"
+        );
+    }
+    Ok(rows)
+}
+
+fn add(rows: &mut Vec<Row>, said: &FromGuest) {
+    let FromGuest::Figures {
+        row: name,
+        driver,
+        values,
+    } = said
+    else {
+        return;
+    };
+    let at = rows.iter().position(|row| row.name == *name);
+    let at = at.unwrap_or_else(|| {
+        rows.push(Row {
+            name: name.clone(),
+            ours: Vec::new(),
+            c: Vec::new(),
+        });
+        rows.len() - 1
+    });
+    match driver {
+        Driver::Ours => rows[at].ours.push(values.clone()),
+        Driver::C => rows[at].c.push(values.clone()),
     }
 }
 
-/// Milliseconds, as measured; or the limit at which a measurement was given up.
-#[derive(Default)]
-struct Samples {
-    ms: Vec<f64>,
-    limit: Option<f64>,
-}
-
-impl Samples {
-    fn add(&mut self, took: Took) {
-        match took {
-            Took::Ms(ms) => self.ms.push(ms),
-            Took::MoreThanMs(limit) => self.limit = Some(limit),
-        }
-        self.ms.sort_by(f64::total_cmp);
-    }
-
-    fn gave_up(&self) -> bool {
-        self.limit.is_some()
-    }
-
-    /// The median; where there was no end, the limit.
-    fn median(&self) -> f64 {
-        match self.limit {
-            Some(limit) => limit,
-            None => statistics::median(&self.ms),
-        }
-    }
-
-    fn text(&self) -> String {
-        match (self.limit, &self.ms[..]) {
-            (Some(limit), _) => format!("> {limit:.0}"),
-            (None, []) => String::new(),
-            (None, [least, .., most]) => format!("{:.0} ({least:.0}–{most:.0})", self.median()),
-            (None, [only]) => format!("{only:.0}"),
-        }
-    }
-}
-
-fn ratio(ours: &Samples, c: &Samples) -> String {
-    if c.ms.is_empty() && !c.gave_up() {
-        return String::new();
-    }
-    let sign = if c.gave_up() { "> " } else { "" };
-    format!("{sign}{:.1}", c.median() / ours.median())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians_of_odd_and_even_counts() {
-        let mut samples = Samples::default();
-        for ms in [30.0, 10.0, 20.0] {
-            samples.add(Took::Ms(ms));
-        }
-        assert_eq!(samples.text(), "20 (10–30)");
-        samples.add(Took::Ms(40.0));
-        assert_eq!(samples.text(), "25 (10–40)");
-        samples.add(Took::MoreThanMs(20_000.0));
-        assert_eq!(samples.text(), "> 20000");
-    }
+fn keep(lab: &Lab, kept: &Kept) -> Result<()> {
+    let file = lab.source.join("target/bench/usbatm.json");
+    fs::create_dir_all(file.parent().context("a file without a folder")?)?;
+    fs::write(&file, serde_json::to_vec(kept)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("All samples: {}", file.display());
+    Ok(())
 }

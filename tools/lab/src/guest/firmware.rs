@@ -12,7 +12,7 @@ use modem::Image;
 
 /// The sizes of the firmware's stages in bytes, as those of a modem of
 /// revision 4.00.
-const STAGES: [usize; 2] = [935, 775_545];
+pub const STAGES: [usize; 2] = [935, 775_545];
 
 /// The firmware files that the driver finds when all is well.
 const FILES: [&str; 2] = [

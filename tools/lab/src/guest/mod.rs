@@ -5,6 +5,7 @@ pub mod atmpvc;
 pub mod by_hand;
 pub mod checkers;
 pub mod clients;
+pub mod costs;
 pub mod demonstration;
 pub mod firmware;
 pub mod gallery;
@@ -101,6 +102,11 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             phase,
             means,
         } => removal::measure(*driver, phase, means, host),
+        Job::Costs {
+            part,
+            driver,
+            packets,
+        } => costs::measure(part, *driver, *packets, host),
         Job::Kthread {
             row,
             samples,
