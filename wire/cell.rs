@@ -78,6 +78,7 @@ pub enum Pti {
 
 impl Pti {
     /// Reads the low three bits of `bits`.
+    #[inline]
     pub const fn from_bits(bits: u8) -> Self {
         match bits & 7 {
             0 => Self::User,
@@ -92,11 +93,13 @@ impl Pti {
     }
 
     /// Whether the cell carries user data.
+    #[inline]
     pub const fn is_user(self) -> bool {
         (self as u8) & 4 == 0
     }
 
     /// Whether the cell carries the end of an AAL5 PDU.
+    #[inline]
     pub const fn is_end(self) -> bool {
         self.is_user() && (self as u8) & 1 != 0
     }
@@ -132,18 +135,19 @@ impl Header {
     }
 
     /// Packs the four bytes that the error control byte is computed from.
+    #[inline]
     const fn pack(self) -> [u8; 4] {
         let Vc { vpi, vci } = self.vc;
-        let vci = vci.to_be_bytes();
-        [
-            (self.gfc << 4) | (vpi >> 4),
-            (vpi << 4) | (vci[0] >> 4),
-            (vci[0] << 4) | (vci[1] >> 4),
-            (vci[1] << 4) | ((self.pti as u8) << 1) | self.clp as u8,
-        ]
+        let word = ((self.gfc as u32) << 28)
+            | ((vpi as u32) << 20)
+            | ((vci as u32) << 4)
+            | ((self.pti as u32) << 1)
+            | self.clp as u32;
+        word.to_be_bytes()
     }
 
     /// The header as it goes to the modem, with [`USB_HEC`] as its last byte.
+    #[inline]
     pub const fn to_bytes(self) -> [u8; HEADER_LEN] {
         let [a, b, c, d] = self.pack();
         [a, b, c, d, USB_HEC]
@@ -151,13 +155,15 @@ impl Header {
 
     /// Reads a header; any five bytes are one. The error control byte is not
     /// looked at: see [`Header::hec`].
+    #[inline]
     pub const fn from_bytes(bytes: [u8; HEADER_LEN]) -> Self {
         let [a, b, c, d, _] = bytes;
+        let word = u32::from_be_bytes([a, b, c, d]);
         Self {
-            gfc: a >> 4,
+            gfc: (word >> 28) as u8,
             vc: Vc {
-                vpi: (a << 4) | (b >> 4),
-                vci: u16::from_be_bytes([(b << 4) | (c >> 4), (c << 4) | (d >> 4)]),
+                vpi: (word >> 20) as u8,
+                vci: (word >> 4) as u16,
             },
             pti: Pti::from_bits(d >> 1),
             clp: d & 1 != 0,
@@ -190,17 +196,20 @@ pub struct Cell<'a>(&'a [u8; CELL_LEN]);
 
 impl<'a> Cell<'a> {
     /// Looks at 53 bytes as a cell.
+    #[inline]
     pub const fn new(bytes: &'a [u8; CELL_LEN]) -> Self {
         Self(bytes)
     }
 
     /// The cell's header.
+    #[inline]
     pub const fn header(self) -> Header {
         let [a, b, c, d, e, ..] = *self.0;
         Header::from_bytes([a, b, c, d, e])
     }
 
     /// The cell's payload.
+    #[inline]
     pub fn payload(self) -> &'a [u8; PAYLOAD_LEN] {
         // The lengths are constants that fit, so there is no other case.
         self.0.last_chunk().unwrap_or(&[0; PAYLOAD_LEN])
@@ -270,17 +279,28 @@ impl Splitter {
 
     /// Takes the next piece of the stream, and hands each cell that is complete
     /// to `each`, in order.
-    pub fn push(&mut self, piece: &[u8], mut each: impl FnMut(Cell<'_>)) {
-        let mut rest = self.finish_cell(piece, &mut each);
-        // Whole cells are not copied.
-        while rest.len() >= self.stride.get() {
-            let (whole, tail) = rest.split_at(self.stride.get());
-            if let Some(cell) = whole.first_chunk() {
-                each(Cell::new(cell));
-            }
-            rest = tail;
+    #[inline]
+    pub fn push(&mut self, mut piece: &[u8], mut each: impl FnMut(Cell<'_>)) {
+        while let Some(cell) = self.next(&mut piece) {
+            each(cell);
         }
-        self.finish_cell_or_keep(rest, &mut each);
+    }
+
+    /// The next cell that is complete. All of `piece` has been taken where there
+    /// is none.
+    #[inline]
+    fn next<'s, 'p: 's>(&'s mut self, piece: &mut &'p [u8]) -> Option<Cell<'s>> {
+        if self.at >= CELL_LEN {
+            self.skip_padding(piece);
+        }
+        if self.at == 0 {
+            // Whole cells are not copied.
+            if let Some((whole, rest)) = piece.split_at_checked(self.stride.get()) {
+                *piece = rest;
+                return whole.first_chunk().map(Cell::new);
+            }
+        }
+        self.complete(piece)
     }
 
     /// Forgets a partial cell, as after an error on the pipe.
@@ -294,35 +314,33 @@ impl Splitter {
         self.at
     }
 
-    /// Completes a cell that began in an earlier piece, if there is one, and
-    /// returns what lies behind it.
-    fn finish_cell<'a>(&mut self, piece: &'a [u8], each: &mut impl FnMut(Cell<'_>)) -> &'a [u8] {
-        if self.at == 0 {
-            return piece;
-        }
+    /// Skips what comes behind a cell that was cut.
+    fn skip_padding(&mut self, piece: &mut &[u8]) {
         let missing = self.stride.get().saturating_sub(self.at);
-        let (now, later) = piece.split_at(missing.min(piece.len()));
-        self.finish_cell_or_keep(now, each);
-        later
+        let (skipped, rest) = piece.split_at(missing.min(piece.len()));
+        *piece = rest;
+        self.advance(skipped.len());
     }
 
-    /// Adds `bytes`, which reach no further than the start of the next cell.
-    fn finish_cell_or_keep(&mut self, bytes: &[u8], each: &mut impl FnMut(Cell<'_>)) {
-        let before = self.at;
-        if let Some(free) = self.cell.get_mut(before..) {
-            // What is beyond the cell is padding.
-            for (to, from) in free.iter_mut().zip(bytes) {
-                *to = *from;
-            }
+    /// Adds to a cell that is cut where a piece ends. It need not wait for its
+    /// padding.
+    fn complete(&mut self, piece: &mut &[u8]) -> Option<Cell<'_>> {
+        let free = self.cell.get_mut(self.at..)?;
+        let (now, rest) = piece.split_at(free.len().min(piece.len()));
+        *piece = rest;
+        for (to, from) in free.iter_mut().zip(now) {
+            *to = *from;
         }
-        let after = before.saturating_add(bytes.len());
-        // A cell need not wait for its padding.
-        if before < CELL_LEN && after >= CELL_LEN {
-            each(Cell::new(&self.cell));
-        }
-        let next_cell = after >= self.stride.get();
-        // INVARIANT: both values are less than `stride`.
-        self.at = if next_cell { 0 } else { after };
+        let is_complete = !now.is_empty() && now.len() == free.len();
+        self.advance(now.len());
+        is_complete.then_some(Cell::new(&self.cell))
+    }
+
+    /// So many bytes came, not beyond the start of the next cell.
+    fn advance(&mut self, bytes: usize) {
+        let after = self.at.saturating_add(bytes);
+        // INVARIANT: less than `stride`, and 0 where the next cell begins.
+        self.at = if after < self.stride.get() { after } else { 0 };
     }
 }
 

@@ -70,15 +70,14 @@ impl Crc {
     /// Takes in more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         let mut crc = self.0;
-        let mut eights = bytes.chunks_exact(8);
-        for eight in &mut eights {
-            if let &[a, b, c, d, e, f, g, h] = eight {
-                crc ^= u32::from_be_bytes([a, b, c, d]);
-                let [a, b, c, d] = crc.to_be_bytes();
-                crc = look_up(7, a) ^ look_up(6, b) ^ look_up(5, c) ^ look_up(4, d);
-                crc ^= look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h);
-            }
+        // Two steps a turn: the loop itself is a sixth of the cost of one.
+        let mut pairs = bytes.chunks_exact(16);
+        for pair in &mut pairs {
+            let (first, second) = pair.split_at(8);
+            crc = take_eight(take_eight(crc, first), second);
         }
+        let mut eights = pairs.remainder().chunks_exact(8);
+        crc = eights.by_ref().fold(crc, take_eight);
         for &byte in eights.remainder() {
             crc = (crc << 8) ^ look_up(0, (crc >> 24) as u8 ^ byte);
         }
@@ -100,6 +99,18 @@ impl Default for Crc {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Takes in eight bytes.
+#[inline(always)]
+fn take_eight(mut crc: u32, eight: &[u8]) -> u32 {
+    if let &[a, b, c, d, e, f, g, h] = eight {
+        crc ^= u32::from_be_bytes([a, b, c, d]);
+        let [a, b, c, d] = crc.to_be_bytes();
+        crc = look_up(7, a) ^ look_up(6, b) ^ look_up(5, c) ^ look_up(4, d);
+        crc ^= look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h);
+    }
+    crc
 }
 
 #[inline(always)]

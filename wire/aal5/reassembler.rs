@@ -73,6 +73,7 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
     /// # Errors
     ///
     /// See [`Error`]. Whatever it is, the next cell can be pushed.
+    #[inline]
     pub fn push(
         &mut self,
         pti: Pti,
@@ -100,21 +101,26 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
         self.filled
     }
 
+    #[inline]
     fn append(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Result<(), Error> {
         let mut result = Ok(());
-        let mut end = self.filled.saturating_add(PAYLOAD_LEN);
-        if end > self.buffer.len() {
+        if !self.has_room() {
             self.stray = self.stray.saturating_add(self.filled);
             // INVARIANT: 0 bytes count as gathered.
             self.filled = 0;
-            end = PAYLOAD_LEN;
             result = Err(Error::Overrun);
         }
-        let place = self.buffer.get_mut(self.filled..end);
-        place.ok_or(Error::Overrun)?.copy_from_slice(payload);
+        let free = self.buffer.get_mut(self.filled..);
+        let place = free.and_then(|free| free.first_chunk_mut());
+        *place.ok_or(Error::Overrun)? = *payload;
         // INVARIANT: a cell's payload was added behind what was there.
-        self.filled = end;
+        self.filled = self.filled.saturating_add(PAYLOAD_LEN);
         result
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.buffer.len().saturating_sub(self.filled) >= PAYLOAD_LEN
     }
 
     /// Looks for the packet at the end of what has been gathered.

@@ -56,63 +56,98 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
     /// returns the length that they fill, padding included: a multiple of
     /// `stride`. The padding is zeroed, so that nothing leaks to the modem.
     pub fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
+        let before = self.left;
+        let mut slots = buffer.chunks_exact_mut(stride.get());
+        self.fill_whole(&mut slots);
+        // What is left once no cell is full of data, if there is room for it still.
+        while self.left != 0 {
+            let Some(slot) = slots.next() else { break };
+            self.fill_tail(slot);
+        }
+        before.saturating_sub(self.left) * stride.get()
+    }
+
+    /// Writes cells that hold nothing but the packet's bytes: all but the last
+    /// one or two.
+    fn fill_whole<'a>(&mut self, slots: &mut impl Iterator<Item = &'a mut [u8]>) {
+        let header = Header::new(self.vc, Pti::User).to_bytes();
+        let data = rest(&self.sdu, self.len, self.sent);
         let mut written = 0usize;
-        for slot in buffer.chunks_exact_mut(stride.get()) {
-            let Some(left) = self.left.checked_sub(1) else {
-                break;
-            };
-            let (cell, padding) = slot.split_at_mut(CELL_LEN);
-            let (header, payload) = cell.split_at_mut(HEADER_LEN);
-            let pti = if left == 0 {
-                self.last_payload(payload);
-                Pti::UserEnd
-            } else {
-                self.payload(payload);
-                self.crc.update(payload);
-                Pti::User
-            };
-            // INVARIANT: one more cell was written, and its CRC taken in.
-            self.left = left;
-            self.sent = self.sent.saturating_add(PAYLOAD_LEN);
-            header.copy_from_slice(&Header::new(self.vc, pti).to_bytes());
-            padding.fill(0);
-            written = written.saturating_add(stride.get());
+        // A slot is taken only where there is a payload for it.
+        for (payload, slot) in data.chunks_exact(PAYLOAD_LEN).zip(slots) {
+            if let Some(payload) = payload.first_chunk() {
+                write_cell(slot, header, payload);
+            }
+            written = written.saturating_add(1);
         }
-        written
+        let bytes = written.saturating_mul(PAYLOAD_LEN);
+        // All of them in one go costs less than each alone.
+        self.crc.update(data.get(..bytes).unwrap_or(&[]));
+        // INVARIANT: so many cells were written, and their CRC taken in.
+        self.left = self.left.saturating_sub(written);
+        self.sent = self.sent.saturating_add(bytes);
     }
 
-    /// Writes the next cell's payload: what is left of the packet, and zeros.
-    fn payload(&self, to: &mut [u8]) {
-        let sdu = self.sdu.get(..usize::from(self.len)).unwrap_or(&[]);
-        let left = sdu.get(self.sent..).unwrap_or(&[]);
-        let data = left.get(..to.len()).unwrap_or(left);
-        let (head, zeros) = to.split_at_mut(data.len());
-        head.copy_from_slice(data);
-        zeros.fill(0);
-    }
-
-    /// Writes the last cell's payload. Its number of cells leaves the packet
-    /// room for the trailer.
-    fn last_payload(&mut self, to: &mut [u8]) {
-        self.payload(to);
-        if let Some((body, trailer)) = to.split_last_chunk_mut() {
-            self.crc.update(body);
-            *trailer = self.trailer();
+    /// Writes the next cell, which has room for more than is left of the packet:
+    /// that, zeros, and in the last one the trailer.
+    fn fill_tail(&mut self, slot: &mut [u8]) {
+        let mut payload = [0; PAYLOAD_LEN];
+        let data = rest(&self.sdu, self.len, self.sent);
+        if let Some(place) = payload.get_mut(..data.len()) {
+            place.copy_from_slice(data);
         }
+        let is_last = self.left == 1;
+        if is_last {
+            self.add_trailer(&mut payload);
+        } else {
+            self.crc.update(&payload);
+        }
+        let pti = if is_last { Pti::UserEnd } else { Pti::User };
+        write_cell(slot, Header::new(self.vc, pti).to_bytes(), &payload);
+        // INVARIANT: one more cell was written, and its CRC taken in.
+        self.left = self.left.saturating_sub(1);
+        self.sent = self.sent.saturating_add(PAYLOAD_LEN);
     }
 
-    /// The trailer, once the CRC has run over all before it.
-    fn trailer(&mut self) -> [u8; TRAILER_LEN] {
-        let mut trailer = Trailer {
+    /// Writes the trailer to the end of the last payload, whose number of cells
+    /// leaves the packet room for it.
+    fn add_trailer(&mut self, payload: &mut [u8; PAYLOAD_LEN]) {
+        let trailer = Trailer {
             uu: 0,
             cpi: 0,
             len: self.len,
             crc: 0,
         };
-        let [uu, cpi, l0, l1, ..] = trailer.to_bytes();
-        self.crc.update(&[uu, cpi, l0, l1]);
-        trailer.crc = self.crc.value();
-        trailer.to_bytes()
+        if let Some(place) = payload.last_chunk_mut::<TRAILER_LEN>() {
+            *place = trailer.to_bytes();
+        }
+        // The CRC comes last, and is of all before it.
+        if let Some((covered, place)) = payload.split_last_chunk_mut::<4>() {
+            self.crc.update(covered);
+            *place = self.crc.value().to_be_bytes();
+        }
+    }
+}
+
+/// What is left of a packet of `len` bytes after `sent` of them. That its owner
+/// does not shorten it meanwhile is not relied upon.
+fn rest(sdu: &[u8], len: u16, sent: usize) -> &[u8] {
+    sdu.get(..usize::from(len))
+        .and_then(|sdu| sdu.get(sent..))
+        .unwrap_or(&[])
+}
+
+/// Writes a cell to the beginning of `slot`, and zeros behind it.
+#[inline]
+fn write_cell(slot: &mut [u8], header: [u8; HEADER_LEN], payload: &[u8; PAYLOAD_LEN]) {
+    if let Some((cell, padding)) = slot.split_first_chunk_mut::<CELL_LEN>() {
+        let (to, body) = cell.split_at_mut(HEADER_LEN);
+        to.copy_from_slice(&header);
+        body.copy_from_slice(payload);
+        // As a rule there is none, and nobody has to be called to clear it.
+        if !padding.is_empty() {
+            padding.fill(0);
+        }
     }
 }
 

@@ -19,6 +19,24 @@ fn crc_by_bits(bytes: &[u8]) -> u32 {
     !crc
 }
 
+/// The cells of `sdu` as the text has them: a PDU in one piece, cut up.
+fn cells_by_the_text(sdu: &[u8], padding: u8) -> Vec<u8> {
+    let mut pdu = sdu.to_vec();
+    pdu.resize(pdu_len(len(sdu)) - TRAILER_LEN, 0);
+    pdu.extend([0, 0]);
+    pdu.extend(len(sdu).to_be_bytes());
+    pdu.extend(crc_by_bits(&pdu).to_be_bytes());
+    let count = pdu.len() / 48;
+    let cell = |(number, payload): (usize, &[u8])| {
+        let end = u8::from(number + 1 == count);
+        let mut cell = vec![0x00, 0x80, 0x02, 0x30 | end << 1, 0xec];
+        cell.extend(payload);
+        cell.resize(CELL_LEN + usize::from(padding), 0);
+        cell
+    };
+    pdu.chunks(48).enumerate().flat_map(cell).collect()
+}
+
 /// The length of `sdu` as AAL5 has it.
 fn len(sdu: &[u8]) -> u16 {
     u16::try_from(sdu.len()).unwrap()
@@ -216,6 +234,14 @@ proptest! {
         for slot in bytes.chunks(stride.get()) {
             prop_assert!(slot[CELL_LEN..].iter().all(|&b| b == 0));
         }
+    }
+
+    #[test]
+    fn cells_are_those_of_the_text(
+        sdu in prop::collection::vec(any::<u8>(), 1..500), padding: u8, space in 310..4000usize
+    ) {
+        let cells = segment(&sdu, Stride::new(padding), space);
+        prop_assert_eq!(cells, cells_by_the_text(&sdu, padding));
     }
 
     #[test]
