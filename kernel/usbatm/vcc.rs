@@ -84,12 +84,20 @@ impl Connections {
     }
 
     /// Finds the connection that a cell belongs to.
+    #[inline]
     pub(crate) fn find(&mut self, vc: Vc) -> Option<&mut Connection> {
         if self.first.as_ref()?.vc != vc {
-            let found = self.take(|connection| connection.vc == vc)?;
-            self.push(found);
+            self.bring_forward(vc)?;
         }
         self.first.as_deref_mut()
+    }
+
+    /// Puts another connection first, if it is there.
+    #[cold]
+    fn bring_forward(&mut self, vc: Vc) -> Option<()> {
+        let found = self.take(|connection| connection.vc == vc)?;
+        self.push(found);
+        Some(())
     }
 
     /// Tells the owners of all connections to close them.
