@@ -33,7 +33,6 @@ impl Affinity<'_> {
     /// Whether the place exists now: [`ENXIO`] if it doesn't.
     ///
     /// The kernel would take a CPU that is offline, and crash on a node that never was.
-    #[inline(never)]
     pub(crate) fn check(&self) -> Result {
         // SAFETY: The helpers take any number, and look at masks that always exist; the reference
         // to the mask is valid.
@@ -53,7 +52,6 @@ impl Affinity<'_> {
     }
 
     /// The node for the memory of the thread.
-    #[inline(never)]
     pub(crate) fn node(&self) -> i32 {
         match *self {
             Affinity::Anywhere | Affinity::Cpus(_) => bindings::NUMA_NO_NODE,
@@ -72,7 +70,6 @@ impl Affinity<'_> {
     ///
     /// The task must be one of `kthread_create_on_node()` that nobody has woken yet, nor tied to a
     /// place before.
-    #[inline(never)]
     pub(crate) unsafe fn tie(&self, task: &Task) -> Result {
         match *self {
             // To its node it ties itself, when it begins.

@@ -106,8 +106,8 @@ impl AnyStop {
         }
     }
 
-    /// Calls `body` with one for which a stop goes unseen until the clock shows `end`, but not beyond
-    /// the end of a shield that is there already.
+    /// Calls `body` with one for which a stop goes unseen until the clock shows `end`, but not
+    /// beyond the end of a shield that is there already.
     pub(crate) fn shielded<R>(&self, end: i64, body: impl FnOnce(&AnyStop) -> R) -> R {
         // INVARIANT: As for `self`, which lives longer than this one.
         body(&Self {
@@ -273,7 +273,8 @@ impl AnyStop {
         self.runner().broken(&|| self.is_stopped());
     }
 
-    /// Notes that the caller waits, in the line of its own caller, until what is returned is dropped.
+    /// Notes that the caller waits, in the line of its own caller, until what is returned is
+    /// dropped.
     #[track_caller]
     pub(crate) fn enter(&self) -> Waiting<'_> {
         self.runner().site().enter(Location::caller())

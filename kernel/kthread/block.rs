@@ -27,7 +27,8 @@ use crate::{
     net::Waits,
     slot::Slot,
     stop::Stop,
-    task::Kthread, //
+    task::Kthread,
+    thread::Outcome, //
 };
 use kernel::{
     bindings,
@@ -57,7 +58,7 @@ pub(crate) struct Block<H, F, T> {
 }
 
 /// A body whose result is a `T`, as its handle knows it.
-pub(crate) trait Joinable<H, T>: Member {
+pub(crate) trait Joinable<H: Host, T>: Member {
     /// What runs it.
     fn host(&self) -> &H;
 
@@ -67,7 +68,7 @@ pub(crate) trait Joinable<H, T>: Member {
 
     /// Notes that the caller waits for its end until what is returned is dropped, or it is asked to
     /// stop itself. See [`Net::begin_wait`](crate::net::Net::begin_wait).
-    fn begin_wait(&self) -> core::result::Result<Waits<'_>, NotGone>;
+    fn begin_wait(&self) -> core::result::Result<Option<Waits<'_>>, NotGone>;
 
     /// Whether the caller may wait for its end, for a time.
     fn check_wait(&self) -> core::result::Result<(), NotGone>;
@@ -80,6 +81,37 @@ pub(crate) trait Joinable<H, T>: Member {
 
     /// Why the thread ended without a value, if it did. To be called when it has ended.
     fn failure(&self) -> Option<Error>;
+
+    /// Waits until it is gone; how it ended.
+    fn finish(&self) -> Outcome<T> {
+        match self.join() {
+            Ok(()) => self.outcome(),
+            Err(_) => Outcome::Itself,
+        }
+    }
+
+    /// Asks it to stop, and waits until it is gone; how it ended.
+    fn stop(&self) -> Outcome<T> {
+        self.ask();
+        self.finish()
+    }
+
+    /// How it ended, when it is gone.
+    fn outcome(&self) -> Outcome<T> {
+        self.take().map_or(Outcome::Taken, Outcome::from)
+    }
+
+    /// Nobody has a handle any more: stops it. If it is the caller, or waits for the caller, its
+    /// scope waits for it.
+    fn give_up(&self) {
+        if self.host().life().is_gone() {
+            return;
+        }
+        self.ask();
+        if self.join().is_err() {
+            self.entry().leave();
+        }
+    }
 }
 
 impl<H, F, T> Block<H, F, T>
@@ -108,8 +140,8 @@ where
         let Some(body) = self.hold.lock().begin() else {
             return;
         };
-        // SAFETY: Only a host's own function calls this, in the task that the host is; `stop` is gone
-        // before the host is.
+        // SAFETY: Only a host's own function calls this, in the task that the host is; `stop` is
+        // gone before the host is.
         let stop = unsafe { self.host.stop() };
         let result = body(&stop);
         self.hold.lock().end(result);
@@ -135,7 +167,7 @@ where
     /// # Safety
     ///
     /// The block must live until the thread is gone.
-    pub(crate) unsafe fn create(self: &Arc<Self>, builder: Builder<'_>) -> kernel::error::Result {
+    pub(crate) unsafe fn create(self: &Arc<Self>, builder: &Builder<'_>) -> kernel::error::Result {
         let data = Arc::as_ptr(self).cast::<c_void>();
         // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
         unsafe { builder.make(&self.host, Self::run, data) }
@@ -190,10 +222,9 @@ where
     }
 
     fn ask(&self) {
-        if !self.is_ended() {
+        if self.host.ask() && !self.is_ended() {
             self.host.watch().begin(self.entry.net().lookout());
         }
-        self.host.ask();
     }
 
     fn is_asked(&self) -> bool {
@@ -249,7 +280,7 @@ where
         self.failure().map_or(Ok(()), Err)
     }
 
-    fn begin_wait(&self) -> core::result::Result<Waits<'_>, NotGone> {
+    fn begin_wait(&self) -> core::result::Result<Option<Waits<'_>>, NotGone> {
         self.entry.net().begin_wait(self, true)
     }
 

@@ -131,11 +131,13 @@ impl<'a> Builder<'a> {
     /// they have been resumed. By default a thread runs on, as long as a CPU does.
     ///
     /// It stands still in a wait of [`Stop`], without noticing: what it waits for is there
-    /// afterwards, or the time is over; ticks that it did not see are [missed](crate::Tick::missed).
-    /// A stop that comes meanwhile is carried out when the machine has woken up.
-    /// So what runs on the way to sleep and back must not wait for such a thread, or the machine never
-    /// gets there: the callbacks of suspend and resume, and with them the `disconnect` of a USB driver
-    /// that has no such callbacks, which the USB core takes off its devices instead.
+    /// afterwards, or the time is over; ticks that it did not see are
+    /// [missed](crate::Tick::missed). A stop that comes meanwhile is carried out when the machine
+    /// has woken up.
+    ///
+    /// So what runs on the way to sleep and back must not wait for such a thread, or the machine
+    /// never gets there: the callbacks of suspend and resume, and with them the `disconnect` of a
+    /// USB driver that has no such callbacks, which the USB core takes off its devices instead.
     ///
     /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
     /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
@@ -169,7 +171,7 @@ impl<'a> Builder<'a> {
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
-        let made = unsafe { block.create(self) };
+        let made = unsafe { block.create(&self) };
         if let Err(error) = made.and_then(|()| net.add(block.clone())) {
             block.ask();
             let _ = block.join();
@@ -181,24 +183,18 @@ impl<'a> Builder<'a> {
 
     /// Makes the task, as it is to be. It does not run yet.
     ///
-    /// Where this fails the task may have been made all the same.
-    ///
     /// # Safety
     ///
     /// As for [`Kthread::create`].
+    #[inline]
     pub(crate) unsafe fn make(
-        self,
+        &self,
         kthread: &Kthread,
         entry: Entry,
         data: *const c_void,
     ) -> kernel::error::Result {
         // SAFETY: By the safety requirements.
-        unsafe { kthread.create(self.name, self.affinity, entry, data)? };
-        if let Some(priority) = self.priority {
-            kthread.set_priority(priority);
-        }
-        // SAFETY: The task sleeps, and this is the one call.
-        unsafe { kthread.tie(self.affinity) }
+        unsafe { kthread.create(&self.name, &self.affinity, self.priority, entry, data) }
     }
 
     /// Starts the thread, and waits until its body has said that it is ready (see

@@ -23,8 +23,9 @@ pub(crate) fn now() -> i64 {
     unsafe { bindings::ktime_get() }
 }
 
-/// What the clock will show after the given time: what it shows now if that is negative. A time before
-/// the clock began would be over too, but the kernel's timers take it for one that does not come.
+/// What the clock will show after the given time: what it shows now if that is negative. A time
+/// before the clock began would be over too, but the kernel's timers take it for one that does not
+/// come.
 pub(crate) fn after(time: Delta) -> i64 {
     now().saturating_add(time.as_nanos().max(0))
 }

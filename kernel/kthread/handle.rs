@@ -41,29 +41,20 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
     }
 
     pub(crate) fn join(&self) -> Outcome<T> {
-        match self.block.join() {
-            Ok(()) => self.outcome(),
-            Err(_) => Outcome::Itself,
-        }
+        self.block.finish()
     }
 
     pub(crate) fn stop(&self) -> Outcome<T> {
-        self.ask();
-        self.join()
+        self.block.stop()
     }
 
     /// [`Self::join`], but `None` if it has not ended in the given time.
     pub(crate) fn join_within(&self, time: Delta) -> Option<Outcome<T>> {
         match self.block.join_until(clock::after(time)) {
-            Ok(()) => Some(self.outcome()),
+            Ok(()) => Some(self.block.outcome()),
             Err(NotGone::OwnEnd) => Some(Outcome::Itself),
             Err(NotGone::TooEarly) => None,
         }
-    }
-
-    /// How it ended, when it is gone.
-    fn outcome(&self) -> Outcome<T> {
-        self.block.take().map_or(Outcome::Taken, Outcome::from)
     }
 
     /// The line that the body waits in, if it does.
@@ -85,14 +76,8 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
 
 impl<H: Host, T: Send + 'static> Drop for Handle<H, T> {
     fn drop(&mut self) {
-        if self.left {
-            return;
-        }
-        self.block.ask();
-        if self.block.join().is_err() {
-            // It drops its own handle, or waits for the one that drops it: its scope will wait for
-            // it.
-            self.block.entry().leave();
+        if !self.left {
+            self.block.give_up();
         }
     }
 }

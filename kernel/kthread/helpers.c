@@ -318,7 +318,13 @@ void threadline_init_timer(struct timer_list *timer,
 void threadline_timer_within(struct timer_list *timer, unsigned long ticks);
 void threadline_timer_within(struct timer_list *timer, unsigned long ticks)
 {
-	timer_reduce(timer, jiffies + ticks);
+	unsigned long expires = jiffies + ticks;
+
+	/* As a rule it is, for another thread: what timer_reduce() sees too. */
+	if (timer_pending(timer) &&
+	    time_before_eq(READ_ONCE(timer->expires), expires))
+		return;
+	timer_reduce(timer, expires);
 }
 
 void threadline_init_work(struct work_struct *work, work_func_t function);

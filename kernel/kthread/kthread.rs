@@ -105,8 +105,9 @@
 //! `item.rs` for a work item. `anystop.rs` has the wait that all waits are made of. `slot.rs` is
 //! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
 //! knows the threads of a module, by their `member.rs` and along the tree of scopes in
-//! `branch.rs`; `nets.rs` knows the modules, `leftover.rs` what else of theirs has to end. `pause.rs` is how a thread holds still. `watch.rs` and `lookout.rs` report a stop that takes
-//! too long.
+//! `branch.rs`; `nets.rs` knows the modules, `leftover.rs` what else of theirs has to end.
+//! `pause.rs` is how a thread holds still. `watch.rs` and `lookout.rs` report a stop that takes too
+//! long.
 
 /// What the lines begin with that the library logs.
 const __LOG_PREFIX: &[u8] = b"kthread\0";

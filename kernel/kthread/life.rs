@@ -15,8 +15,8 @@
 //! others wait until it is done.
 //!
 //! A stop can overtake the start: the C side then never calls the thread function, so a thread
-//! may be gone without having been ready or ended. That is why the burier announces all that is
-//! left, and why what the thread would have run is settled after burying (see `slot.rs`).
+//! may be gone without having been ready or ended. That is why a milestone is announced for all
+//! before it, and why what the thread would have run is settled after burying (see `slot.rs`).
 //!
 //! Nothing here calls the kernel: what the protocol needs from the world is in [`World`], and the
 //! flags come from `platform`. So the same file is compiled for the host, where `tools/model` tries
@@ -63,7 +63,7 @@ pub(crate) trait World {
     /// Tells the thread to go, and waits until it has left all module code. Called once.
     fn bury(&self);
 
-    /// Lets those who wait for the milestone go on, now and later.
+    /// Lets those go on, now and later, who wait for the milestone or for one before it.
     fn announce(&self, milestone: Milestone);
 
     /// Waits for the milestone.
@@ -93,6 +93,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
+    #[inline]
     pub(crate) fn new() -> Self {
         Self {
             asked: AtomicFlag::new(false),
@@ -104,27 +105,38 @@ impl Life {
     }
 
     /// Takes on to bury the thread: `true` for the first who asks.
+    #[inline]
     fn claim(&self) -> bool {
         // Orders nothing: what the burier has done the others see by the milestone.
         !self.claimed.xchg(true, Relaxed)
     }
 
+    /// Notes that the body has ended, or can no longer run.
+    #[inline]
+    fn end(&self) {
+        self.ended.store(true, Release);
+    }
+
     /// Whether a stop has been asked for.
+    #[inline]
     pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Acquire)
     }
 
     /// Whether the body has said that it is ready.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Acquire)
     }
 
     /// Whether the body has ended, or can no longer run.
+    #[inline]
     pub(crate) fn is_ended(&self) -> bool {
         self.ended.load(Acquire)
     }
 
     /// Whether the thread is gone, and has been cleaned up after.
+    #[inline]
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Acquire)
     }
@@ -132,14 +144,16 @@ impl Life {
 
 /// What a thread and its owners do.
 pub(crate) trait Protocol: World + Sized {
-    /// Asks the thread to stop. Does not wait; may be repeated.
-    fn ask(&self) {
+    /// Asks the thread to stop: `true` if nobody did before. Does not wait; may be repeated.
+    fn ask(&self) -> bool {
         // The flag comes first: a thread that begins to listen only now, or forgets what has
         // interrupted it, looks at the flag after that. So it hears the interrupt or it sees the
         // flag. Full, as the world may look first whether anybody listens.
-        if !self.life().asked.xchg(true, Full) {
+        let first = !self.life().asked.xchg(true, Full);
+        if first {
             self.interrupt();
         }
+        first
     }
 
     /// What the thread does, from beginning to end. `work` runs the body.
@@ -176,10 +190,7 @@ pub(crate) trait Protocol: World + Sized {
 
     /// The body has ended, and its result is where the owner looks for it.
     fn end(&self) {
-        self.life().ended.store(true, Release);
-        if !self.life().is_ready() {
-            self.announce(Milestone::Ready);
-        }
+        self.life().end();
         self.announce(Milestone::Ended);
     }
 
@@ -233,10 +244,8 @@ impl<W: World> Protocol for W {}
 fn clean_up<F: FnOnce()>(world: &impl World, settle: impl FnOnce() -> F) {
     world.bury();
     let last = settle();
-    if !world.life().is_ended() {
-        // It was gone before it began.
-        world.end();
-    }
+    // Also where it was gone before it began.
+    world.life().end();
     world.life().gone.store(true, Release);
     world.announce(Milestone::Gone);
     last();

@@ -8,6 +8,7 @@ use crate::{
     net::Net, //
 };
 use kernel::{
+    prelude::*,
     sync::{
         atomic::{
             AtomicFlag,
@@ -75,6 +76,7 @@ struct Notes {
 
 impl Entry {
     /// A place for a thread of the given scope, which is not in the net yet.
+    #[inline]
     pub(crate) fn new(branch: Arc<Branch>) -> Self {
         let notes = LockedBy::new(branch.net().threads(), Notes::default());
         Self {
@@ -140,16 +142,22 @@ impl Threads {
         })
     }
 
-    /// Puts a thread in front.
-    pub(crate) fn push(&mut self, member: Arc<dyn Member>) {
+    /// Puts a thread in front, unless its scope is closed: [`ENODEV`] then.
+    pub(crate) fn push(&mut self, member: Arc<dyn Member>) -> kernel::error::Result {
+        let entry = member.entry();
+        if entry.branch.is_closed(self) {
+            return Err(ENODEV);
+        }
         // INVARIANT: The links of the two neighbours lead to each other. It waits for nobody yet.
-        let second = self.first.replace(member.clone());
+        let second = self.first.take();
         if let Some(second) = &second {
             second.entry().notes.access_mut(self).previous = Some(member.clone());
         }
-        let notes = member.entry().notes.access_mut(self);
+        let notes = entry.notes.access_mut(self);
         notes.next = second;
         notes.listed = true;
+        self.first = Some(member);
+        Ok(())
     }
 
     /// Takes a thread out, if it is there.

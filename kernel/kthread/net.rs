@@ -112,12 +112,7 @@ impl Net {
     /// Takes a thread in, before it is woken. [`ENODEV`] once its scope is closed.
     #[inline(never)]
     pub(crate) fn add(&self, member: Arc<dyn Member>) -> Result {
-        let mut threads = self.threads.lock();
-        if member.entry().branch().is_closed(&threads) {
-            return Err(ENODEV);
-        }
-        threads.push(member);
-        Ok(())
+        self.threads.lock().push(member)
     }
 
     /// Lets a thread go that is gone.
@@ -128,22 +123,31 @@ impl Net {
         drop(member);
     }
 
-    /// Notes that the caller waits for the end of the thread, until what is returned is dropped.
+    /// Notes that the caller waits for the end of the thread, until what is returned is dropped: is
+    /// it no thread of the net, there is nothing to note.
     ///
     /// Where a stop of the caller breaks the wait, it is `breakable`. Refused as by
     /// [`Self::check_wait`].
-    #[inline(never)]
+    #[inline]
     pub(crate) fn begin_wait(
         &self,
         member: &dyn Member,
         breakable: bool,
-    ) -> core::result::Result<Waits<'_>, NotGone> {
-        if !task::is_of_kernel() {
-            return Ok(Waits {
-                net: self,
-                caller: None,
-            });
+    ) -> core::result::Result<Option<Waits<'_>>, NotGone> {
+        if task::is_of_kernel() {
+            self.note_wait(member, breakable)
+        } else {
+            Ok(None)
         }
+    }
+
+    /// Notes it for a caller that is a task of the kernel's.
+    #[inline(never)]
+    fn note_wait(
+        &self,
+        member: &dyn Member,
+        breakable: bool,
+    ) -> core::result::Result<Option<Waits<'_>>, NotGone> {
         let mut threads = self.threads.lock();
         threads.check_wait(member)?;
         let caller = threads.iter().find(|member| member.is_current()).cloned();
@@ -153,7 +157,7 @@ impl Net {
             let awaited = Awaited { name, breakable };
             caller.entry().set_awaits(&mut threads, Some(awaited));
         }
-        Ok(Waits { net: self, caller })
+        Ok(caller.map(|caller| Waits { net: self, caller }))
     }
 
     /// Whether the caller may wait for the end of the thread, for a time.
@@ -218,11 +222,15 @@ impl Net {
     }
 
     /// Cleans up after threads that have ended and have no handle.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn sweep(&self) {
-        if !self.left.load(Acquire) {
-            return;
+        if self.left.load(Acquire) {
+            self.sweep_up();
         }
+    }
+
+    #[inline(never)]
+    fn sweep_up(&self) {
         let over = |member: &&Arc<dyn Member>| member.entry().is_left() && member.is_ended();
         while let Some(member) = self.find_other(over) {
             let _ = member.join();
@@ -239,19 +247,17 @@ impl Net {
     }
 }
 
-/// A wait of the caller's that goes on, if the caller is a thread of the net.
+/// A wait of a thread of the net that goes on.
 pub(crate) struct Waits<'a> {
     net: &'a Net,
-    caller: Option<Arc<dyn Member>>,
+    caller: Arc<dyn Member>,
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        if let Some(caller) = &self.caller {
-            caller
-                .entry()
-                .set_awaits(&mut self.net.threads.lock(), None);
-        }
+        self.caller
+            .entry()
+            .set_awaits(&mut self.net.threads.lock(), None);
     }
 }
 

@@ -10,7 +10,8 @@
 //!
 //! The two sides meet without a lock as long as nobody pauses: the thread says that it dozes, and
 //! then looks whether it should hold; who pauses says so, and then looks whether it dozes. One of
-//! them sees the other. It is the same at the end of the sleep, for the nudge.
+//! them sees the other. It is the same at the end of the sleep, for the nudge, and at the end of
+//! the thread.
 
 use crate::{
     anystop::AnyStop,
@@ -40,17 +41,21 @@ use kernel::{
 /// # Invariants
 ///
 /// `still` is complete while the thread is in [`Self::hold`] and has found that it should be, and
-/// once it has ended. `go` is complete if `pausers` is zero and has ever been more. These three are
-/// only changed with the lock `ended` held.
+/// once it has `ended`, if `used` was seen then. `go` is complete if `pausers` is zero and has ever
+/// been more. `still`, `go` and `pausers` are only changed with `lock` held.
 #[pin_data]
 pub(crate) struct Pause {
     pausers: Atomic<i32>,
-    /// Somebody has begun to pause the thread since it last looked.
+    /// Somebody has ever begun to pause the thread.
+    used: AtomicFlag,
+    /// Somebody has done so since it last looked.
     called: AtomicFlag,
     /// The thread sleeps in a wait of this library, or is about to, or was until now.
     dozing: AtomicFlag,
+    /// It has ended.
+    ended: AtomicFlag,
     #[pin]
-    ended: SpinLock<bool>,
+    lock: SpinLock<()>,
     #[pin]
     still: Completion,
     #[pin]
@@ -62,9 +67,11 @@ impl Pause {
         // INVARIANT: The thread has not begun, and nobody has paused it.
         pin_init!(Self {
             pausers: Atomic::new(0),
+            used: AtomicFlag::new(false),
             called: AtomicFlag::new(false),
             dozing: AtomicFlag::new(false),
-            ended <- new_spinlock!(false, "kthread::Pause::ended"),
+            ended: AtomicFlag::new(false),
+            lock <- new_spinlock!((), "kthread::Pause::lock"),
             still <- Completion::new(),
             go <- Completion::new(),
         })
@@ -76,7 +83,8 @@ impl Pause {
     /// To be called by the thread.
     #[inline(never)]
     pub(crate) fn doze(&self, stop: &AnyStop, sleep: impl FnOnce() -> bool) -> Option<bool> {
-        // Full, as is the flag that a pauser sets: either that sees this, or what comes next sees it.
+        // Full, as is the flag that a pauser sets: either that sees this, or what comes next sees
+        // it.
         self.dozing.xchg(true, Full);
         let result = if self.wants_hold(stop) {
             None
@@ -102,23 +110,23 @@ impl Pause {
     /// Forgets a nudge. Of those who call, any that has seen the thread doze has nudged it when the
     /// lock is free, and none will see it after that.
     fn forget_call(&self, stop: &AnyStop) {
-        let ended = self.ended.lock();
+        let lock = self.lock.lock();
         self.called.store(false, Relaxed);
-        drop(ended);
+        drop(lock);
         stop.broken();
     }
 
     /// Holds still until it may go on, or a stop has been asked for.
     fn hold(&self, stop: &AnyStop) {
         loop {
-            let ended = self.ended.lock();
+            let lock = self.lock.lock();
             // INVARIANT: It stays if it should hold, and leaves if not.
             if !self.wants_hold(stop) {
                 self.still.reinit();
                 return;
             }
             self.still.complete_all();
-            drop(ended);
+            drop(lock);
             self.go.wait_until(NEVER);
             stop.broken();
         }
@@ -127,38 +135,36 @@ impl Pause {
     /// Makes the thread hold still, and waits until it does. For the errors see [`Thread::pause`].
     #[inline(never)]
     fn begin(&self, task: &Task) -> Result {
-        self.call(task)?;
-        if !self.still.wait_killable() {
+        self.call(task);
+        // If it has not ended by now, its end lets this go on.
+        if !self.ended.load(Relaxed) && !self.still.wait_killable() {
             self.end();
             return Err(EINTR);
         }
-        if *self.ended.lock() {
+        if self.ended.load(Relaxed) {
             return Err(ESRCH);
         }
         Ok(())
     }
 
     /// Adds a pauser, and lets the thread know.
-    fn call(&self, task: &Task) -> Result {
-        let ended = self.ended.lock();
-        if *ended {
-            return Err(ESRCH);
-        }
+    fn call(&self, task: &Task) {
+        let _lock = self.lock.lock();
         // INVARIANT: There is a pauser, so `go` is not complete.
         self.go.reinit();
         self.pausers.fetch_add(1, Relaxed);
+        self.used.store(true, Relaxed);
         self.called.xchg(true, Full);
         if self.dozing.load(Relaxed) {
             // SAFETY: The reference keeps the task valid.
             unsafe { sys::threadline_nudge(task.as_ptr().cast()) };
         }
-        Ok(())
     }
 
     /// Takes a pauser away, if there is one; with the last the thread goes on.
     #[inline(never)]
     fn end(&self) {
-        let _ended = self.ended.lock();
+        let _lock = self.lock.lock();
         let pausers = self.pausers.load(Relaxed);
         if pausers > 0 {
             self.pausers.store(pausers - 1, Relaxed);
@@ -170,10 +176,16 @@ impl Pause {
     }
 
     /// The thread has ended: lets go all who wait for it to hold still, and those to come.
+    #[inline]
     pub(crate) fn release(&self) {
-        // INVARIANT: It has ended.
-        *self.ended.lock() = true;
-        self.still.complete_all();
+        // Full, as is the flag that a pauser sets: either this sees that it is used, or the pauser
+        // sees that it has ended.
+        self.ended.xchg(true, Full);
+        if self.used.load(Relaxed) {
+            let _lock = self.lock.lock();
+            // INVARIANT: It has ended.
+            self.still.complete_all();
+        }
     }
 }
 
@@ -182,9 +194,9 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// It holds still in a wait of its [`AnyStop`](crate::AnyStop), and until it comes to one it
     /// goes on: a call of the kernel's, such as a request for firmware, is not broken, and this
-    /// waits until it is over. The body notices nothing but that time has passed: its deadlines stay
-    /// where they are, a [`Ticker`](crate::Ticker) counts the ticks that it has missed, and what is
-    /// sent to the thread waits for it. What locks it holds it keeps. In a
+    /// waits until it is over. The body notices nothing but that time has passed: its deadlines
+    /// stay where they are, a [`Ticker`](crate::Ticker) counts the ticks that it has missed, and
+    /// what is sent to the thread waits for it. What locks it holds it keeps. In a
     /// [shield](crate::AnyStop::shield) it holds still as well.
     ///
     /// A thread that was paused several times goes on when it was resumed as often. A stop does not

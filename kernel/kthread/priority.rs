@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How urgent a thread is.
+//!
+//! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
 
 use kernel::{
+    bindings,
     fmt,
     str::{
         parse_int::ParseInt,
         BStr, //
     },
+    task::Task, //
 };
 
 /// How the scheduler treats a thread.
@@ -39,6 +43,21 @@ impl Priority {
             level => {
                 let level = i32::from_str(BStr::from_bytes(level.as_bytes())).ok()?;
                 (-20..=19).contains(&level).then_some(Self::Nice(level))
+            }
+        }
+    }
+
+    /// Gives it to the task. Sleeps.
+    #[inline(never)]
+    pub(crate) fn give(self, task: &Task) {
+        let task = task.as_ptr();
+        // SAFETY: The reference keeps the task valid; these functions may be called on any task,
+        // by callers that may sleep.
+        unsafe {
+            match self {
+                Priority::Nice(level) => bindings::sched_set_normal(task, level.clamp(-20, 19)),
+                Priority::FifoLow => bindings::sched_set_fifo_low(task),
+                Priority::Fifo => bindings::sched_set_fifo(task),
             }
         }
     }

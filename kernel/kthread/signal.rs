@@ -119,8 +119,8 @@ impl Stop {
         Signals::take()
     }
 
-    /// Sleeps until there is a signal that the thread has asked for, and takes those that there are:
-    /// one at least.
+    /// Sleeps until there is a signal that the thread has asked for, and takes those that there
+    /// are: one at least.
     #[track_caller]
     pub fn wait_signals(&self) -> Result<Signals, Stopped> {
         // First of all, lest a flood of signals hide it.

@@ -58,6 +58,7 @@ static INTERRUPTS: Atomic<u64> = Atomic::new(0);
 
 /// Whether the caller is a task of the kernel's own: only these run threads and work items. Of a
 /// user's task that calls the kernel it is sure that nobody in a net waits for it.
+#[inline]
 pub(crate) fn is_of_kernel() -> bool {
     // SAFETY: The current task is valid, and nobody but itself changes its flags.
     unsafe { (*Task::current_raw()).flags & bindings::PF_KTHREAD != 0 }
@@ -99,10 +100,10 @@ impl Kthread {
         })
     }
 
-    /// Makes the task, which does not run before [`Self::wake`].
+    /// Makes the task as it is to be. It does not run before [`Self::wake`].
     ///
     /// Sleeps. Fails with [`ENOMEM`], with [`ENXIO`] if there is no such place, or with [`EINTR`]
-    /// if the caller was killed meanwhile.
+    /// if the caller was killed meanwhile. The task may have been made all the same.
     ///
     /// # Safety
     ///
@@ -110,8 +111,9 @@ impl Kthread {
     #[inline(never)]
     pub(crate) unsafe fn create(
         &self,
-        name: fmt::Arguments<'_>,
-        affinity: Affinity<'_>,
+        name: &fmt::Arguments<'_>,
+        affinity: &Affinity<'_>,
+        priority: Option<Priority>,
         entry: Entry,
         data: *const c_void,
     ) -> Result {
@@ -124,7 +126,7 @@ impl Kthread {
                 data.cast_mut(),
                 affinity.node(),
                 c"%pA".as_char_ptr(),
-                core::ptr::from_ref(&name).cast::<c_void>(),
+                core::ptr::from_ref(name).cast::<c_void>(),
             )
         })?;
         // SAFETY: A task that has not been woken yet can't end, so it is valid. `Task` is a
@@ -132,19 +134,10 @@ impl Kthread {
         let task = unsafe { &*task.cast::<Task>() };
         // INVARIANT: The task comes from `kthread_create_on_node()`, and nobody knows it yet.
         self.task.populate(task.into());
-        Ok(())
-    }
-
-    /// Ties the task to its place, before [`Self::wake`]. [`ENOMEM`] if it can't.
-    ///
-    /// # Safety
-    ///
-    /// The task must have been made and not been woken. To be called once.
-    pub(crate) unsafe fn tie(&self, affinity: Affinity<'_>) -> Result {
-        let Some(task) = self.task() else {
-            return Ok(());
-        };
-        // SAFETY: By the type invariants, and by the safety requirements.
+        if let Some(priority) = priority {
+            priority.give(task);
+        }
+        // SAFETY: As above; it sleeps until this has been called, the one time.
         unsafe { affinity.tie(task) }
     }
 
@@ -153,10 +146,12 @@ impl Kthread {
         &self.pause
     }
 
+    #[inline]
     pub(crate) fn task(&self) -> Option<&Task> {
         self.task.as_ref().map(|task| &**task)
     }
 
+    #[inline]
     fn as_raw(&self) -> Option<*mut bindings::task_struct> {
         self.task().map(Task::as_ptr)
     }
@@ -182,21 +177,6 @@ impl Kthread {
             unsafe { sys::threadline_comm(task.cast(), comm.as_mut_ptr()) };
         }
         comm
-    }
-
-    /// Gives the task the given priority.
-    #[inline(never)]
-    pub(crate) fn set_priority(&self, priority: Priority) {
-        let Some(task) = self.as_raw() else { return };
-        // SAFETY: The `ARef` keeps the task valid; these functions may be called on any task,
-        // by callers that may sleep.
-        unsafe {
-            match priority {
-                Priority::Nice(level) => bindings::sched_set_normal(task, level.clamp(-20, 19)),
-                Priority::FifoLow => bindings::sched_set_fifo_low(task),
-                Priority::Fifo => bindings::sched_set_fifo(task),
-            }
-        }
     }
 
     /// Breaks the interruptible and killable waits of a thread that listens. May be called in any
@@ -266,12 +246,11 @@ impl World for Kthread {
         &self.life
     }
 
-    #[inline(never)]
+    #[inline]
     fn interrupt(&self) {
-        let Some(task) = self.task() else { return };
         // Where nobody listens yet it would be lost, at a price.
         if self.listens.load(Relaxed) {
-            Self::interrupt_task(task);
+            self.task().map(Self::interrupt_task);
         }
     }
 
@@ -297,6 +276,7 @@ impl World for Kthread {
         unsafe { sys::threadline_discard_signals() };
     }
 
+    #[inline]
     fn is_current(&self) -> bool {
         self.as_raw() == Some(Task::current_raw())
     }
@@ -314,7 +294,7 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
-        if milestone == Milestone::Ended {
+        if milestone != Milestone::Ready {
             self.pause.release();
         }
         self.events.announce(milestone);

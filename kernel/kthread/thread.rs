@@ -100,8 +100,8 @@ impl<T: Send + 'static> Thread<T> {
     /// Waits as [`Self::join`] does, but for the given time at most: `None` if the thread has not
     /// ended by then. It goes on as it was, and may be joined or stopped later.
     ///
-    /// It may take a few of the kernel's timer ticks longer, and is never shorter. Where the time is
-    /// zero it only looks.
+    /// It may take a few of the kernel's timer ticks longer, and is never shorter. Where the time
+    /// is zero it only looks.
     ///
     /// # Examples
     ///

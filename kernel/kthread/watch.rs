@@ -34,8 +34,8 @@ use kernel::{
 };
 
 /// After what time a stop is reported, unless [`Builder::report_after`](crate::Builder) says
-/// something else.
-const USUAL: Delta = Delta::from_secs(10);
+/// something else: ten seconds.
+const USUAL: NonZero<Jiffies> = NonZero::new(10 * bindings::CONFIG_HZ as Jiffies).unwrap();
 
 /// Nobody waits for a report that comes later.
 const LONGEST: Delta = Delta::from_secs(1_000_000);
@@ -52,27 +52,21 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// For a thread that is reported in each period after it was asked to stop.
+    #[inline]
     pub(crate) fn new(period: Option<Delta>) -> Self {
-        let period = period.unwrap_or(USUAL).as_millis_ceil();
-        let period = period.clamp(0, LONGEST.as_millis());
         Self {
-            // A tick is a millisecond at least: this is 0 for 0 only.
-            period: NonZero::new(msecs_to_jiffies(period as u32))
-                .unwrap_or(NonZero::<Jiffies>::MIN),
+            period: period.map_or(USUAL, ticks),
             since: Atomic::new(0),
             reports: Atomic::new(0),
         }
     }
 
-    /// The thread is asked to stop: the first time, the lookout is told. Never sleeps.
+    /// The thread is asked to stop, for the first time: the lookout is told. Never sleeps.
+    #[inline]
     pub(crate) fn begin(&self, lookout: &Lookout) {
-        if self.since.load(Relaxed) != 0 {
-            return;
-        }
         // Full: a look that is on its way already sees it, else it is not too late for the timer.
-        if self.since.cmpxchg(0, now().max(1), Full).is_ok() {
-            lookout.look_within(self.period.get());
-        }
+        self.since.xchg(now().max(1), Full);
+        lookout.look_within(self.period.get());
     }
 
     /// How often the thread was reported.
@@ -80,7 +74,8 @@ impl Watch {
         self.reports.load(Relaxed)
     }
 
-    /// Reports the thread, which has not ended, if that is due; after how many ticks it is due next.
+    /// Reports the thread, which has not ended, if that is due; after how many ticks it is due
+    /// next.
     ///
     /// Only the lookout calls this, so never twice at once.
     pub(crate) fn look(&self, name: impl fmt::Display, site: &Site) -> Option<Jiffies> {
@@ -109,10 +104,17 @@ impl Watch {
                 line.line()
             ),
             None => pr_warn!(
-                "{name} was asked to stop {late} ms ago and has not ended: it is in no wait of this library\n"
+                "{name} was asked to stop {late} ms ago and has not ended: \
+                 it is in no wait of this library\n"
             ),
         }
     }
+}
+
+/// The time in ticks: in one at least, and in none too many for the kernel's timers.
+fn ticks(time: Delta) -> NonZero<Jiffies> {
+    let ms = time.as_millis_ceil().clamp(0, LONGEST.as_millis());
+    NonZero::new(msecs_to_jiffies(ms as u32)).unwrap_or(NonZero::<Jiffies>::MIN)
 }
 
 /// The number of the current tick.

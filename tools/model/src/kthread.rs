@@ -40,35 +40,43 @@ pub enum Outcome {
     Itself,
 }
 
-/// `struct completion`, of which `complete_all()` is called.
-struct Event {
-    done: Mutex<bool>,
+/// `kernel/kthread/events.rs`: how many milestones have been reached, and who waits for more.
+struct Events {
+    reached: Mutex<usize>,
     changed: Condvar,
 }
 
-impl Event {
+impl Events {
     fn new() -> Self {
         Self {
-            done: Mutex::new(false),
+            reached: Mutex::new(0),
             changed: Condvar::new(),
         }
     }
 
-    fn complete_all(&self) {
-        *self.done.lock().unwrap() = true;
+    fn number(milestone: Milestone) -> usize {
+        match milestone {
+            Milestone::Ready => 1,
+            Milestone::Ended => 2,
+            Milestone::Gone => 3,
+        }
+    }
+
+    fn announce(&self, milestone: Milestone) {
+        *self.reached.lock().unwrap() = Self::number(milestone);
         self.changed.notify_all();
     }
 
-    fn wait(&self) {
-        let mut done = self.done.lock().unwrap();
-        while !*done {
-            done = self.changed.wait(done).unwrap();
+    fn wait(&self, milestone: Milestone) {
+        let mut reached = self.reached.lock().unwrap();
+        while *reached < Self::number(milestone) {
+            reached = self.changed.wait(reached).unwrap();
         }
     }
 
     /// A wait with a limit is one look, some time: the engine tries all times.
-    fn is_done(&self) -> bool {
-        *self.done.lock().unwrap()
+    fn is_reached(&self, milestone: Milestone) -> bool {
+        *self.reached.lock().unwrap() >= Self::number(milestone)
     }
 }
 
@@ -99,9 +107,7 @@ pub struct Kthread {
     life: Life,
     task: Mutex<Task>,
     stirred: Condvar,
-    ready: Event,
-    ended: Event,
-    gone: Event,
+    events: Events,
     /// How many may still learn that the task has exited.
     exited: Mutex<usize>,
     exit: Condvar,
@@ -120,9 +126,7 @@ impl Kthread {
             life: Life::new(),
             task: Mutex::new(Task::default()),
             stirred: Condvar::new(),
-            ready: Event::new(),
-            ended: Event::new(),
-            gone: Event::new(),
+            events: Events::new(),
             exited: Mutex::new(0),
             exit: Condvar::new(),
             current: OnceLock::new(),
@@ -233,14 +237,14 @@ impl Kthread {
     /// `Thread::wait_ready()`.
     pub fn wait_ready(&self) {
         if !self.life.is_ready() {
-            self.ready.wait();
+            self.events.wait(Milestone::Ready);
         }
         assert!(self.life.is_ready() || self.life.is_ended(), "told so");
     }
 
     /// `Stop::join()`, the part of it that waits.
     pub fn wait_ended(&self) {
-        self.ended.wait();
+        self.events.wait(Milestone::Ended);
         assert!(self.life.is_ended(), "told so");
     }
 
@@ -289,14 +293,6 @@ impl Kthread {
             None => Outcome::Taken,
         }
     }
-
-    fn event(&self, milestone: Milestone) -> &Event {
-        match milestone {
-            Milestone::Ready => &self.ready,
-            Milestone::Ended => &self.ended,
-            Milestone::Gone => &self.gone,
-        }
-    }
 }
 
 impl World for Kthread {
@@ -341,14 +337,14 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
-        self.event(milestone).complete_all();
+        self.events.announce(milestone);
     }
 
     fn wait_for(&self, milestone: Milestone) {
-        self.event(milestone).wait();
+        self.events.wait(milestone);
     }
 
     fn wait_until(&self, milestone: Milestone, (): ()) -> bool {
-        self.event(milestone).is_done()
+        self.events.is_reached(milestone)
     }
 }

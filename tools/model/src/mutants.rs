@@ -33,21 +33,22 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "interrupts_before_it_sets_the_flag",
         file: "life.rs",
-        from: "        if !self.life().asked.xchg(true, Full) {
+        from: "        let first = !self.life().asked.xchg(true, Full);
+        if first {
             self.interrupt();
         }",
         to: "        self.interrupt();
-        self.life().asked.xchg(true, Full);",
+        let first = !self.life().asked.xchg(true, Full);",
         caught_by: "two_stoppers",
         with: DEADLOCK,
     },
     Mutant {
         name: "sets_the_flag_and_does_not_interrupt",
         file: "life.rs",
-        from: "        if !self.life().asked.xchg(true, Full) {
+        from: "        if first {
             self.interrupt();
         }",
-        to: "        self.life().asked.xchg(true, Full);",
+        to: "",
         caught_by: "joiner_and_stopper",
         with: DEADLOCK,
     },
@@ -86,8 +87,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "ends_without_release",
         file: "life.rs",
-        from: "ended.store(true, Release)",
-        to: "ended.store(true, Relaxed)",
+        from: "self.ended.store(true, Release)",
+        to: "self.ended.store(true, Relaxed)",
         caught_by: "body_tells_its_owner",
         with: "ended",
     },
@@ -172,27 +173,12 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "announces_the_end_before_it_is",
         file: "life.rs",
-        from: "        self.life().ended.store(true, Release);
-        if !self.life().is_ready() {
-            self.announce(Milestone::Ready);
-        }
+        from: "        self.life().end();
         self.announce(Milestone::Ended);",
-        to: "        self.announce(Milestone::Ready);
-        self.announce(Milestone::Ended);
-        self.life().ended.store(true, Release);",
+        to: "        self.announce(Milestone::Ended);
+        self.life().end();",
         caught_by: "asked_before_it_runs",
         with: "told so",
-    },
-    Mutant {
-        name: "lets_nobody_know_that_it_will_not_be_ready",
-        file: "life.rs",
-        from: "        if !self.life().is_ready() {
-            self.announce(Milestone::Ready);
-        }
-",
-        to: "",
-        caught_by: "never_ready",
-        with: DEADLOCK,
     },
     Mutant {
         name: "does_not_announce_the_end",
@@ -288,13 +274,11 @@ pub const MUTANTS: &[Mutant] = &[
         name: "says_that_it_is_gone_before_all_is_settled",
         file: "life.rs",
         from: "    let last = settle();
-    if !world.life().is_ended() {
-        // It was gone before it began.
-        world.end();
-    }
+    // Also where it was gone before it began.
+    world.life().end();
     world.life().gone.store(true, Release);
     world.announce(Milestone::Gone);",
-        to: "    world.end();
+        to: "    world.life().end();
     world.life().gone.store(true, Release);
     world.announce(Milestone::Gone);
     let last = settle();",
@@ -304,7 +288,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "leaves_milestones_out_for_a_thread_that_never_ran",
         file: "life.rs",
-        from: "    world.end();
+        from: "    // Also where it was gone before it began.
+    world.life().end();
 ",
         to: "",
         caught_by: "never_woken",

@@ -90,7 +90,9 @@ fn some_body() -> impl FnOnce(&Kthread) -> kthread::Result + Send {
 
 fn some_deed(kthread: &Kthread) -> Option<Outcome> {
     match thread_rng().gen_range(0..7) {
-        0 => kthread.ask(),
+        0 => {
+            kthread.ask();
+        }
         1 => kthread.disturb(),
         2 => kthread.give(),
         3 => kthread.wait_ready(),
