@@ -135,6 +135,7 @@ mod life;
 mod lookout;
 mod member;
 mod mutex;
+mod name;
 mod net;
 mod nets;
 mod pause;

@@ -15,6 +15,7 @@ use crate::{
         Milestone,
         World, //
     },
+    name::Plain,
     pause::Pause,
     priority::Priority,
     signal::Signal,
@@ -118,14 +119,19 @@ impl Kthread {
         data: *const c_void,
     ) -> Result {
         affinity.check()?;
-        // SAFETY: `%pA` takes a pointer to `fmt::Arguments`, which lives until the C function
-        // has formatted the name, before it returns. The caller answers for `entry` and `data`.
+        let plain = Plain::new(name);
+        let format = plain
+            .as_ref()
+            .map_or(c"%pA".as_char_ptr(), Plain::as_char_ptr);
+        // SAFETY: `%pA` takes a pointer to `fmt::Arguments`; a plain name takes nothing, and has no
+        // use for it. Both live until the C function has formatted the name, before it returns. The
+        // caller answers for `entry` and `data`.
         let task = from_err_ptr(unsafe {
             bindings::kthread_create_on_node(
                 Some(entry),
                 data.cast_mut(),
                 affinity.node(),
-                c"%pA".as_char_ptr(),
+                format,
                 core::ptr::from_ref(name).cast::<c_void>(),
             )
         })?;

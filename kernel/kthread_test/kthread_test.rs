@@ -91,6 +91,7 @@ cases! {
     ending::error_reaches_owner,
     ending::body_joins_another_thread,
     starting::formatted_name,
+    starting::plain_name,
     starting::startup_awaited,
     starting::startup_without_a_word,
     starting::startup_failure_reaches_spawner,

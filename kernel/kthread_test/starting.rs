@@ -32,6 +32,22 @@ pub(crate) fn formatted_name(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// Nothing to format for Rust is something to format for C, if that gets to see it.
+pub(crate) fn plain_name(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let idle = |_: &Stop| Ok(());
+    let plain = Builder::new(fmt!("modem")).spawn(&scope, idle)?;
+    let format = Builder::new(fmt!("50%d")).spawn(&scope, idle)?;
+    let longest = Builder::new(fmt!("0123456789012345678901234567890")).spawn(&scope, idle)?;
+    let longer = Builder::new(fmt!("01234567890123456789012345678901")).spawn(&scope, idle)?;
+
+    claim!(plain.comm() == *b"modem\0\0\0\0\0\0\0\0\0\0\0");
+    claim!(format.comm() == *b"50%d\0\0\0\0\0\0\0\0\0\0\0\0");
+    claim!(longest.comm() == *b"012345678901234\0");
+    claim!(longer.comm() == *b"012345678901234\0");
+    Ok(Passed::Now)
+}
+
 pub(crate) fn startup_awaited(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     let steps = Count::new()?;
