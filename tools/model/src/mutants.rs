@@ -5,9 +5,6 @@
 //!
 //! `build.rs` makes a module of each. It fails if a text is not in the file exactly once, so the
 //! list follows the protocol.
-//!
-//! One is missing: that the look at who is asked has to acquire. Loom does not notice where the
-//! full barrier stands before the flag is set; it did while that was a release.
 
 /// One change to the protocol.
 pub struct Mutant {
@@ -58,6 +55,14 @@ pub const MUTANTS: &[Mutant] = &[
         from: "asked.xchg(true, Full)",
         to: "asked.xchg(true, Relaxed)",
         caught_by: "owner_tells_the_body",
+        with: "asked",
+    },
+    Mutant {
+        name: "sees_that_it_is_asked_without_acquire",
+        file: "life.rs",
+        from: "self.asked.load(Acquire)",
+        to: "self.asked.load(Relaxed)",
+        caught_by: "owner_tells_others",
         with: "asked",
     },
     Mutant {

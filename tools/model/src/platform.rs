@@ -96,6 +96,7 @@ macro_rules! test_scenarios {
             never_ready,
             never_woken,
             own_end,
+            owner_tells_others,
             owner_tells_the_body,
             ready_and_stopper,
             ready_for_long,

@@ -205,6 +205,23 @@ pub fn owner_tells_the_body() {
     kthread.stop();
 }
 
+/// What an owner did before it asked is seen by all who look at the flag, as the body does.
+pub fn owner_tells_others() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let kthread = Kthread::create(value);
+    let other = beside(&kthread, {
+        let written = written.clone();
+        move |kthread| {
+            let asked = kthread.life().is_asked();
+            assert!(!asked || written.load(Relaxed) == 1, "asked");
+        }
+    });
+    written.store(1, Relaxed);
+    kthread.ask();
+    other.join().unwrap();
+    assert_eq!(kthread.stop(), Outcome::Stopped);
+}
+
 /// A join with a limit leaves the thread as it was, and other joins too.
 pub fn limited_joiner() {
     let kthread = Kthread::spawn(until_stopped);
