@@ -66,20 +66,28 @@ fn is_line(line: &str, wanted: &str) -> bool {
 /// The lines of `text`, in the form in which they are compared.
 fn lines(text: &str) -> Vec<String> {
     text.lines()
-        .map(|line| {
-            line.split_once("] ")
-                .filter(|(head, _)| is_time(head))
-                .map_or(line, |(_, rest)| rest)
-        })
+        .flat_map(split_at_time)
         .map(without_numbers)
         .filter(|line| !line.is_empty())
         .collect()
 }
 
-/// Whether `head` is what stands before a line's text, as in `[    5.797203`.
+/// A line of the console without the kernel's time, as in `[    5.797203] `. The kernel may have
+/// begun it behind words of a program that had not ended its own line: those are another one.
+fn split_at_time(line: &str) -> [&str; 2] {
+    for (start, _) in line.match_indices('[') {
+        let (before, after) = line.split_at(start);
+        match after[1..].split_once("] ") {
+            Some((head, text)) if is_time(head) => return [before, text],
+            _ => {}
+        }
+    }
+    [line, ""]
+}
+
+/// Whether `head` is what stands in the brackets, and no number of something else.
 fn is_time(head: &str) -> bool {
-    head.strip_prefix('[')
-        .is_some_and(|time| time.trim().parse::<f64>().is_ok())
+    head.contains('.') && head.trim().parse::<f64>().is_ok()
 }
 
 /// `line` with `#` for each number, and with single spaces.
@@ -127,6 +135,15 @@ mod tests {
         assert_eq!(
             without_numbers("RIP: 0010:0xffffffffc0643024  do_syscall_64+0xc4 ffff8dc7836eb500"),
             "RIP: #:# do_syscall_64+# #"
+        );
+    }
+
+    #[test]
+    fn a_line_may_begin_behind_another() {
+        let log = "insmod: busy[   27.222422] Oops: int3\n[   27.3] RIP: [<0>]\n[1] [   28.0] end";
+        assert_eq!(
+            lines(log),
+            ["insmod: busy", "Oops: int3", "RIP: [<#>]", "[#]", "end"]
         );
     }
 
