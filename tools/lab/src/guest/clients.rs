@@ -54,10 +54,15 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         with(Driver::Ours, megabytes_there_and_back)
     }),
     ("connection_comes_back_by_udev", |_| {
-        with(Driver::Ours, connection_comes_back)
+        with(Driver::Ours, || connection_comes_back(Udev::start))
     }),
     ("c_driver_connection_comes_back_by_udev", |_| {
-        with(Driver::C, connection_comes_back)
+        with(Driver::C, || connection_comes_back(Udev::start))
+    }),
+    ("connection_comes_back_by_systemd", |_| {
+        with(Driver::Ours, || {
+            connection_comes_back(Udev::start_by_systemd)
+        })
     }),
 ];
 
@@ -274,20 +279,19 @@ fn megabytes_there_and_back() -> Result<()> {
 /// A modem is pulled in the middle of a transfer and plugged in again: by the rule that
 /// this project has for owners, the connection is back, and the transfer goes on. So it
 /// is when the modem has another number then.
-fn connection_comes_back() -> Result<()> {
-    let udev = Udev::start()?;
+fn connection_comes_back(udev: fn() -> Result<Udev>) -> Result<()> {
+    let udev = udev()?;
     let mut provider = Provider::new()?;
     let kind = Encapsulation::PppVcMultiplexed;
     provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
     let service = provider.service(PPP_PROVIDER)?;
-    let back = comes_back(&mut provider, &service);
+    let back = comes_back(&mut provider, &service, &udev);
     let result = provider.explain(udev.explain(back));
     // Who persists dials again until it is ended.
-    owner::give_up()?;
-    result
+    result.and(udev.end())
 }
 
-fn comes_back(provider: &mut Provider, service: &Service) -> Result<()> {
+fn comes_back(provider: &mut Provider, service: &Service, udev: &Udev) -> Result<()> {
     let (modem, first) = plug(provider, options(1))?;
     let (modem, second) = std::thread::scope(|scope| {
         let exchange = scope.spawn(|| service.exchange(20 * SOME));
@@ -295,6 +299,7 @@ fn comes_back(provider: &mut Provider, service: &Service) -> Result<()> {
             (view.counters.cells_in > 20_000).then_some(())
         });
         busy.context("no traffic flows")?;
+        ensure!(udev.has_dialled(), "somebody else has dialled");
         drop(modem);
         let plugged = plug(provider, options(1))?;
         let exchanged = exchange.join();

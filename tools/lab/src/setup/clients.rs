@@ -30,13 +30,22 @@ for package in "$home"/debs/*.deb; do dpkg-deb -x "$package" "$home/unpacked"; d
 rm -r "$home/debs"
 "#;
 
-/// Packs the programs with their libraries, and with the files for owners. $1: where.
+/// Of `systemd`, which comes with `udev`, what it takes to have `udev` started, and what
+/// its rules ask for.
+const UNITS: &str = "sysinit.target basic.target multi-user.target shutdown.target \
+    sockets.target paths.target timers.target slices.target local-fs.target swap.target \
+    network.target systemd-udevd.service systemd-udevd-control.socket \
+    systemd-udevd-kernel.socket ppp@.service";
+
+/// Packs the programs with their libraries, and with the files for owners. $1: where;
+/// then the units.
 ///
 /// Rules that would load drivers are left out: a scenario says whose it wants.
 const PACK: &str = r#"
-cd "$1" && rm -rf tree && mkdir -p tree/usr tree/etc/udev/rules.d tree/var/lib/dhcp tree/var/lock tree/usr/lib/udev
+cd "$1" && shift && rm -rf tree && mkdir -p tree/usr tree/etc/udev/rules.d tree/var/lib/dhcp tree/var/lock tree/usr/lib/udev
 cd unpacked
-programs="usr/sbin/pppd usr/sbin/br2684ctl usr/sbin/dnsmasq usr/sbin/dhclient usr/bin/udevadm usr/bin/ip"
+programs="usr/sbin/pppd usr/sbin/br2684ctl usr/sbin/dnsmasq usr/sbin/dhclient usr/bin/udevadm usr/bin/ip \
+    usr/lib/systemd/systemd usr/lib/systemd/systemd-executor"
 cp -a --parents $programs usr/sbin/dhclient-script usr/lib/pppd usr/lib/systemd/systemd-udevd \
     usr/lib/udev/rules.d etc/ppp etc/dhcp ../tree/
 rm ../tree/usr/lib/udev/rules.d/80-drivers.rules
@@ -47,6 +56,7 @@ for program in $programs usr/lib/pppd/*/pppoatm.so; do
         cp -L "$library" ../tree/usr/lib/x86_64-linux-gnu/
     done
 done
+for unit; do cp -a --parents "usr/lib/systemd/system/$unit" ../tree/; done
 cp /usr/bin/flock ../tree/usr/bin/
 cp -a --parents /usr/lib/x86_64-linux-gnu/ossl-modules ../tree/
 cp /etc/passwd /etc/group ../tree/etc/
@@ -74,7 +84,12 @@ pub fn add(lab: &Lab, image: &Image) -> Result<Image> {
         },
     )?;
     let owner = lab.source.join("owner");
-    let key = Key::default().text(&key).text(PACK).files(&owner)?.finish();
+    let key = Key::default()
+        .text(&key)
+        .text(PACK)
+        .text(UNITS)
+        .files(&owner)?
+        .finish();
     lab.steps
         .step("clients", "Guest: the clients' image", &key, |step| {
             let copy = lab.root.host(HOME).join("owner");
@@ -83,7 +98,9 @@ pub fn add(lab: &Lab, image: &Image) -> Result<Image> {
             for file in crate::steps::files_below(&owner)? {
                 std::fs::copy(&file, copy.join(file.file_name().unwrap_or_default()))?;
             }
-            lab.root.run(step, PACK, &[HOME])
+            let mut args = vec![HOME];
+            args.extend(UNITS.split_whitespace());
+            lab.root.run(step, PACK, &args)
         })?;
     let clients = lab.root.host(HOME).join("clients.cpio.zst");
     let initrd = image.initrd.with_file_name("initrd-clients");

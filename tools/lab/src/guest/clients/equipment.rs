@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use modem::{Equipment, hdlc};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
@@ -18,6 +19,9 @@ use nix::unistd::ttyname;
 
 use super::network::ip;
 use super::tun::{self, Kind};
+
+/// How long a serial line may take no more; then whoever has it does not read.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A network device in the network of the thread that makes it.
 pub struct NetworkDevice(File);
@@ -38,7 +42,7 @@ impl Equipment for NetworkDevice {
     }
 
     fn give(&self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
-        if !has_come(&self.0, limit)? {
+        if !is_ready(&self.0, PollFlags::POLLIN, limit)? {
             return Ok(None);
         }
         // A frame of 1,500 bytes with its header, and room for a tag.
@@ -49,10 +53,10 @@ impl Equipment for NetworkDevice {
     }
 }
 
-/// Waits until there is something to be read.
-fn has_come(file: &File, limit: Duration) -> io::Result<bool> {
+/// Waits until the file can be read, or written.
+fn is_ready(file: &File, to: PollFlags, limit: Duration) -> io::Result<bool> {
     let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-    let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+    let mut fds = [PollFd::new(file.as_fd(), to)];
     Ok(poll(&mut fds, timeout)? > 0)
 }
 
@@ -80,6 +84,7 @@ impl SerialLine {
         cfmakeraw(&mut settings);
         tcsetattr(&pair.slave, SetArg::TCSANOW, &settings)?;
         let name = ttyname(&pair.slave)?;
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         let line = Self {
             ours: pair.master.into(),
             _theirs: pair.slave,
@@ -90,7 +95,7 @@ impl SerialLine {
 
     /// Reads what has come, after waiting for it for `limit` at most.
     fn read(&self, limit: Duration, came: &mut Came) -> io::Result<()> {
-        if has_come(&self.ours, limit)? {
+        if is_ready(&self.ours, PollFlags::POLLIN, limit)? {
             let mut piece = [0; 8192];
             let length = (&self.ours).read(&mut piece)?;
             let Came { decoder, frames } = came;
@@ -102,7 +107,19 @@ impl SerialLine {
 
 impl Equipment for SerialLine {
     fn take(&self, packet: &[u8]) -> io::Result<()> {
-        (&self.ours).write_all(&hdlc::encode(packet))
+        let line = hdlc::encode(packet);
+        let mut left = &line[..];
+        while !left.is_empty() {
+            if !is_ready(&self.ours, PollFlags::POLLOUT, PATIENCE)? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match (&self.ours).write(left) {
+                Ok(written) => left = &left[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn give(&self, limit: Duration) -> io::Result<Option<Vec<u8>>> {

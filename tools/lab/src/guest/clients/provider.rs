@@ -1,7 +1,8 @@
 //! The provider at the far end of the line: terminations, and real servers behind them.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -58,7 +59,9 @@ impl Provider {
     pub fn new() -> Result<Self> {
         for secrets in ["chap-secrets", "pap-secrets"] {
             let line = format!("\"{CUSTOMER}\" * \"{PASSWORD}\" *\n");
-            fs::write(Path::new("/etc/ppp").join(secrets), line)?;
+            let file = Path::new("/etc/ppp").join(secrets);
+            fs::write(&file, line)?;
+            fs::set_permissions(&file, Permissions::from_mode(0o600))?;
         }
         Ok(Self {
             servers: Vec::new(),
