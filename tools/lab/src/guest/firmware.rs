@@ -14,6 +14,9 @@ use modem::Image;
 /// revision 4.00.
 pub const STAGES: [usize; 2] = [935, 775_545];
 
+/// The sizes of firmware that is short, for jobs that are about anything but its length.
+const SHORT: [usize; 2] = [935, 10_000];
+
 /// The firmware files that the driver finds when all is well.
 const FILES: [&str; 2] = [
     "/lib/firmware/speedtch-1.bin",
@@ -25,7 +28,7 @@ pub const TOTAL: usize = STAGES[0] + STAGES[1];
 
 /// Firmware that was made up: its content is as good as any to the emulated
 /// modem, which compares it with what it was told to expect.
-fn stage(number: usize) -> Vec<u8> {
+fn stage(number: usize, length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ number as u64;
     let mut next = || {
         state ^= state << 13;
@@ -33,14 +36,25 @@ fn stage(number: usize) -> Vec<u8> {
         state ^= state << 17;
         (state >> 32) as u8
     };
-    (0..STAGES[number]).map(|_| next()).collect()
+    (0..length).map(|_| next()).collect()
 }
 
 /// Puts the firmware where the kernel looks for it.
 pub fn install() -> Result<()> {
+    write(STAGES)
+}
+
+/// Puts short firmware there, and tells what a modem is to expect.
+pub fn install_short() -> Result<(Image, Image)> {
+    write(SHORT)?;
+    Ok(images_of(SHORT))
+}
+
+fn write(lengths: [usize; 2]) -> Result<()> {
     force_fallback(false)?;
     for (number, file) in FILES.iter().enumerate() {
-        fs::write(file, stage(number)).with_context(|| format!("cannot write {file}"))?;
+        fs::write(file, stage(number, lengths[number]))
+            .with_context(|| format!("cannot write {file}"))?;
     }
     Ok(())
 }
@@ -116,5 +130,10 @@ fn awaited() -> impl Iterator<Item = PathBuf> {
 
 /// What a modem is told to expect.
 pub fn images() -> (Image, Image) {
-    (Image::of(&stage(0)), Image::of(&stage(1)))
+    images_of(STAGES)
+}
+
+fn images_of(lengths: [usize; 2]) -> (Image, Image) {
+    let image = |number| Image::of(&stage(number, lengths[number]));
+    (image(0), image(1))
 }

@@ -4,8 +4,13 @@
 //! serves the next modem, and one beside it, as if nothing had been. That the
 //! kernel has nothing to report meanwhile, the host sees to.
 
+mod answers;
+mod cells;
 mod descriptors;
+mod events;
 mod leak;
+pub mod mix;
+mod urbs;
 
 use std::time::Instant;
 
@@ -13,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use modem::Options;
 
 use super::kmsg::Kmsg;
-use super::plugged::{self, Plugged, options, wait_until};
+use super::plugged::{Plugged, options, wait_until};
 use super::removal::nothing_is_left;
 use super::scenarios::{Scenario, echo};
 use super::sysfs::AtmDevice;
@@ -34,6 +39,26 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("hostile::strings_of_any_kind", |_| {
         descriptors::strings_of_any_kind()
     }),
+    ("hostile::answers_of_any_kind", |_| {
+        answers::answers_of_any_kind()
+    }),
+    ("hostile::interrupts_of_any_kind", |_| {
+        events::interrupts_of_any_kind()
+    }),
+    ("hostile::cells_of_any_kind", |_| cells::cells_of_any_kind()),
+    ("hostile::packets_that_nobody_reads", |_| {
+        cells::packets_that_nobody_reads()
+    }),
+    ("hostile::sending_that_fails", |_| {
+        cells::sending_that_fails()
+    }),
+    ("hostile::unplug_at_every_urb", urbs::unplug_at_every_urb),
+    ("hostile::stall_at_every_urb", urbs::stall_at_every_urb),
+    (
+        "hostile::no_answer_at_every_urb",
+        urbs::no_answer_at_every_urb,
+    ),
+    ("hostile::silence_at_every_urb", urbs::silence_at_every_urb),
 ];
 
 /// A machine with our driver and a good modem, whose line is up.
@@ -93,20 +118,14 @@ impl Ground {
         for modem in &hostile {
             self.log_is_short(modem)?;
         }
-        let folders: Vec<_> = hostile.iter().map(Plugged::folder).collect();
-        drop(hostile);
-        for folder in folders {
-            wait_until("a hostile modem is gone", || !folder.exists())?;
-        }
+        unplug_all(hostile)?;
         let devices = AtmDevice::all();
         ensure!(
             devices.len() == 1,
             "these ATM devices are left: {devices:?}"
         );
         self.good_one_works()?;
-        let folder = self.good.folder();
-        drop(self.good);
-        wait_until("the good modem is gone", || !folder.exists())?;
+        unplug_all([self.good])?;
         wait_until("nothing is left", || nothing_is_left().is_ok())?;
         nothing_is_left()?;
         let modem = Plugged::new(options(1).running())?;
@@ -126,8 +145,16 @@ fn plug_all(all: impl IntoIterator<Item = Options>) -> Result<Vec<Plugged>> {
     let last = Plugged::new(options(99).running())?;
     last.await_up()
         .context("a modem that was plugged in last")?;
-    let folder = last.folder();
-    drop(last);
-    plugged::wait_until("it is gone", || !folder.exists())?;
+    unplug_all([last])?;
     Ok(hostile)
+}
+
+/// Pulls the plugs of these modems, and waits until the kernel has let go of them: it
+/// might take one that is plugged in too soon in the place of another for the same.
+fn unplug_all(modems: impl IntoIterator<Item = Plugged>) -> Result<()> {
+    let folders: Vec<_> = modems.into_iter().map(|modem| modem.folder()).collect();
+    for folder in folders {
+        wait_until("a modem is gone", || !folder.exists())?;
+    }
+    Ok(())
 }

@@ -76,7 +76,8 @@ pub fn names() -> Vec<String> {
             .iter()
             .map(move |means| stop_name(*phase, *means))
     });
-    alone.chain(stops).collect()
+    let mix = std::iter::once(hostile::mix::with_seed());
+    alone.chain(stops).chain(mix).collect()
 }
 
 fn stop_name(phase: Phase, means: Means) -> String {
@@ -94,6 +95,9 @@ fn play(name: &str, host: &Host) -> Result<()> {
     let mut named = alone().chain(clients::SCENARIOS);
     if let Some((_, scenario)) = named.find(|(alone, _)| *alone == name) {
         return scenario(host);
+    }
+    if let Some(seed) = hostile::mix::seed(name) {
+        return hostile::mix::play(seed, host);
     }
     for phase in Phase::ALL {
         for means in Means::ALL {

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use anyhow::{Context, Result};
+
 /// A kernel thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
@@ -108,15 +110,71 @@ impl AtmDevice {
         }
     }
 
+    /// What the ATM layer has counted on the device's connections with AAL5.
+    pub fn traffic(&self) -> Result<Traffic> {
+        let devices = fs::read_to_string("/proc/net/atm/devices")?;
+        let number = self.number.to_string();
+        let is_it = |line: &&str| line.split_whitespace().next() == Some(&*number);
+        let line = devices.lines().find(is_it);
+        line.and_then(Traffic::parse)
+            .with_context(|| format!("{} is not among {devices:?}", self.name))
+    }
+
     /// Whether the driver knows that the line is up.
     pub fn has_carrier(&self) -> bool {
         self.attribute("carrier") == "1"
     }
 }
 
+/// Packets that were counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sent.
+    pub tx: u32,
+    /// Not sent, because of an error.
+    pub tx_errors: u32,
+    /// Received.
+    pub rx: u32,
+    /// Came in and were no packets.
+    pub rx_errors: u32,
+    /// Came in and were thrown away.
+    pub rx_drops: u32,
+}
+
+impl Traffic {
+    /// Reads a line of `/proc/net/atm/devices`.
+    fn parse(line: &str) -> Option<Self> {
+        let (_, behind) = line.split_once(" 5 (")?;
+        let (counters, _) = behind.split_once(')')?;
+        let mut counters = counters.split_whitespace().map(str::parse);
+        let mut next = || counters.next()?.ok();
+        Some(Self {
+            tx: next()?,
+            tx_errors: next()?,
+            rx: next()?,
+            rx_errors: next()?,
+            rx_drops: next()?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_exiting;
+    use super::{Traffic, is_exiting};
+
+    #[test]
+    fn counters_are_found() {
+        let line = "  0 speedtch0090d0000002  0 ( 0 0 0 0 0 )  5 ( 1 2 3 4 5 ) [1]";
+        let expected = Traffic {
+            tx: 1,
+            tx_errors: 2,
+            rx: 3,
+            rx_errors: 4,
+            rx_drops: 5,
+        };
+        assert_eq!(Traffic::parse(line), Some(expected));
+        assert_eq!(Traffic::parse("Itf Type"), None);
+    }
 
     #[test]
     fn a_task_on_its_way_out_is_told_from_one_that_runs() {

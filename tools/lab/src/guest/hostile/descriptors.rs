@@ -1,8 +1,5 @@
 //! Descriptors that are not those of a SpeedTouch, nor of anything else.
 
-use std::fs::File;
-use std::io::Read;
-
 use anyhow::{Context, Result, ensure};
 use modem::{Fault, Lie, Options};
 use wire::speedtch::{
@@ -10,7 +7,7 @@ use wire::speedtch::{
     INTERFACE_FIRMWARE, INTERRUPT_IN,
 };
 
-use super::{Ground, plug_all};
+use super::{Ground, plug_all, unplug_all};
 use crate::guest::plugged::{Plugged, options};
 use crate::guest::sysfs::AtmDevice;
 
@@ -75,7 +72,7 @@ pub fn descriptors_that_lie() -> Result<()> {
         refused().with_context(|| format!("{lie:?}"))?;
     }
     ground.good_one_works()?;
-    drop(useless);
+    unplug_all(useless)?;
     let odd = plug_all(liars(&ODD))?;
     let without_interrupts: Vec<_> = (odd.iter().zip(ODD))
         .filter(|(_, lie)| matches!(lie, Lie::NoEndpoint(INTERRUPT_IN)))
@@ -138,14 +135,7 @@ pub fn strings_of_any_kind() -> Result<()> {
 
 /// The modem works, and its lines in `/proc` are four.
 fn is_told_of(modem: &Plugged) -> Result<()> {
-    let atm = modem.await_up()?;
-    let name = format!("/proc/net/atm/speedtch:{}", atm.number);
-    let mut file = File::open(&name)?;
-    // A read gives one line, and wants room for all of it.
-    let (mut lines, mut line) = (0, [0; 4096]);
-    while file.read(&mut line)? > 0 {
-        lines += 1;
-    }
-    ensure!(lines == 4, "{name} has {lines} lines");
+    let lines = modem.await_up()?.proc_lines()?;
+    ensure!(lines.len() == 4, "it is told of so: {lines:?}");
     Ok(())
 }
