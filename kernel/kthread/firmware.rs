@@ -45,7 +45,7 @@ impl Stop {
     /// read or user space does not deliver it in time.
     #[track_caller]
     pub fn request_firmware(&self, name: &CStr, device: &Device) -> Result<Firmware> {
-        self.request_until(NEVER, name, device)
+        self.request_until(NEVER, || Firmware::request(name, device))
     }
 
     /// Requests the first of several files that there is, in this order, as
@@ -55,6 +55,8 @@ impl Stop {
     /// has been found. Where user space is asked and does not answer, the kernel gives up a name
     /// after a while (`/sys/class/firmware/timeout`, 60 seconds if nobody has changed that), and
     /// then the next one has its turn.
+    ///
+    /// That a file is not there is not logged: it is expected of all but one.
     ///
     /// Fails with [`ETIMEDOUT`] when the limit is reached; else with what the first file failed
     /// with that is there, or with [`ENOENT`] if none is.
@@ -77,7 +79,7 @@ impl Stop {
         let until = limit.map_or(NEVER, clock::after);
         let mut failure = ENOENT;
         for name in names {
-            match self.request_until(until, name, device) {
+            match self.request_until(until, || Firmware::request_nowarn(name, device)) {
                 Ok(firmware) => return Ok((name, firmware)),
                 Err(Error::Stopped) => return Err(Error::Stopped),
                 Err(Error::Failed(_)) if clock::now() >= until => return Err(ETIMEDOUT.into()),
@@ -88,25 +90,31 @@ impl Stop {
         Err(failure.into())
     }
 
-    /// Requests a file, and gives up when the clock shows `until`.
-    #[inline(never)]
+    /// Makes a request for a file, and gives up when the clock shows `until`.
     #[track_caller]
-    fn request_until(&self, until: i64, name: &CStr, device: &Device) -> Result<Firmware> {
+    fn request_until(
+        &self,
+        until: i64,
+        request: impl Fn() -> kernel::error::Result<Firmware>,
+    ) -> Result<Firmware> {
         let stops = Kthread::interrupts();
         for _ in 0..RETRIES {
-            let result = self.request_once(until, name, device);
+            let result = self.request_once(until, &request);
             let missing = matches!(&result, Err(Error::Failed(error)) if *error == ENOENT);
             if !missing || Kthread::interrupts() == stops {
                 return result;
             }
             self.sleep(PAUSE)?;
         }
-        self.request_once(until, name, device)
+        self.request_once(until, &request)
     }
 
     #[track_caller]
-    fn request_once(&self, until: i64, name: &CStr, device: &Device) -> Result<Firmware> {
-        let request = || Firmware::request(name, device);
+    fn request_once(
+        &self,
+        until: i64,
+        request: impl Fn() -> kernel::error::Result<Firmware>,
+    ) -> Result<Firmware> {
         if until == NEVER {
             return self.killable(request);
         }
