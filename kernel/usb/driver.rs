@@ -69,12 +69,41 @@ pub trait Driver: 'static {
         Ok(())
     }
 
+    /// The device is about to be reset, or to sleep: ends what is under way, and lets nothing
+    /// begin, until [`go_on`](Self::go_on) is called. It must not wait for the device.
+    ///
+    /// A reset may be one that the driver itself makes, with [`Device::reset`], and the caller the
+    /// thread that makes it.
+    fn pause(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>, cause: Cause) {
+        let _ = (interface, data, cause);
+    }
+
+    /// The device has been reset, or has woken up, and may have forgotten everything. This, too,
+    /// must not wait for the device. An error after a reset unbinds the driver, and binds it anew.
+    fn go_on(
+        interface: &Interface<device::Core<'_>>,
+        data: Pin<&Self::Data>,
+        cause: Cause,
+    ) -> Result {
+        let _ = (interface, data, cause);
+        Ok(())
+    }
+
     /// The interface is being unbound; the device may be gone. The data is dropped afterwards,
     /// the other interfaces that the driver [claimed](Interface::claim) are released before that.
     ///
     /// Transfers on the interface's endpoints have failed already, and new ones are refused; those
     /// on claimed interfaces may not have, and do when it returns.
     fn disconnect(interface: &Interface<device::Core<'_>>, data: Pin<&Self::Data>);
+}
+
+/// Why a device does not answer for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is reset, by its driver or by user space.
+    Reset,
+    /// The machine sleeps, or part of it. The device may lose its power.
+    Sleep,
 }
 
 /// Ties a [`Driver`] to the driver model.
@@ -108,8 +137,12 @@ unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
             (*driver).probe = Some(Self::probe);
             (*driver).disconnect = Some(Self::disconnect);
             // A driver without these two is unbound when it resets its own device.
-            (*driver).pre_reset = Some(Self::reset);
-            (*driver).post_reset = Some(Self::reset);
+            (*driver).pre_reset = Some(Self::pre_reset);
+            (*driver).post_reset = Some(Self::post_reset);
+            // One without these three is unbound when the machine goes to sleep.
+            (*driver).suspend = Some(Self::suspend);
+            (*driver).resume = Some(Self::resume);
+            (*driver).reset_resume = Some(Self::resume);
             (*driver).dev_groups = Self::GROUPS.as_ptr().cast_mut();
         }
         // SAFETY: The driver is complete, and stays until it is deregistered.
@@ -189,15 +222,71 @@ impl<T: Driver> Adapter<T> {
         release(intf, false);
     }
 
-    /// Before and after a reset of the device: nothing to do, because it is the driver itself that
-    /// resets it, from a thread that a call of `disconnect` would wait for. After one that user
-    /// space asked for, the driver finds its transfers cancelled, and the device forgetful.
-    ///
     /// # Safety
     ///
-    /// Called by the USB core alone, as `pre_reset` or `post_reset` of the driver.
-    unsafe extern "C" fn reset(_intf: *mut bindings::usb_interface) -> c_int {
+    /// Called by the USB core alone, as `pre_reset` of the driver.
+    unsafe extern "C" fn pre_reset(intf: *mut bindings::usb_interface) -> c_int {
+        // SAFETY: The caller's word.
+        unsafe { Self::pause(intf, Cause::Reset) }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `post_reset` of the driver.
+    unsafe extern "C" fn post_reset(intf: *mut bindings::usb_interface) -> c_int {
+        // SAFETY: The caller's word.
+        unsafe { Self::go_on(intf, Cause::Reset) }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `suspend` of the driver.
+    unsafe extern "C" fn suspend(
+        intf: *mut bindings::usb_interface,
+        _message: bindings::pm_message_t,
+    ) -> c_int {
+        // SAFETY: The caller's word.
+        unsafe { Self::pause(intf, Cause::Sleep) }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the USB core alone, as `resume` or `reset_resume` of the driver.
+    unsafe extern "C" fn resume(intf: *mut bindings::usb_interface) -> c_int {
+        // SAFETY: The caller's word.
+        unsafe { Self::go_on(intf, Cause::Sleep) }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the USB core alone, with an interface that is bound to the driver, and with the
+    /// device lock held.
+    unsafe fn pause(intf: *mut bindings::usb_interface, cause: Cause) -> c_int {
+        // SAFETY: The caller's word.
+        let intf = unsafe { &*intf.cast::<Interface<device::CoreInternal<'_>>>() };
+        // One that was claimed has no data: the one that claimed it is told.
+        if has_data(intf) {
+            let dev: &device::Device<device::CoreInternal<'_>> = intf.as_ref();
+            // SAFETY: The interface has data, and by the type invariants that is of this type.
+            T::pause(intf, unsafe { dev.drvdata_borrow::<T::Data>() }, cause);
+        }
         0
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::pause`].
+    unsafe fn go_on(intf: *mut bindings::usb_interface, cause: Cause) -> c_int {
+        // SAFETY: The caller's word.
+        let intf = unsafe { &*intf.cast::<Interface<device::CoreInternal<'_>>>() };
+        from_result(|| {
+            if has_data(intf) {
+                let dev: &device::Device<device::CoreInternal<'_>> = intf.as_ref();
+                // SAFETY: As above.
+                T::go_on(intf, unsafe { dev.drvdata_borrow::<T::Data>() }, cause)?;
+            }
+            Ok(0)
+        })
     }
 }
 

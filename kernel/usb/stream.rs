@@ -241,6 +241,19 @@ impl<H: Handler> Stream<H> {
         Ok(())
     }
 
+    /// Cancels all that is in flight, and waits until the handlers have returned. What they submit
+    /// again, or others do meanwhile, goes on: it is for them to know that nothing is wanted any
+    /// more. The stream can be started again. Sleeps.
+    pub fn cancel(&self) {
+        // The last first, and all before the first wait; see `stop`.
+        for slot in self.slots.iter().rev() {
+            slot.urb.unlink();
+        }
+        for slot in self.slots.iter() {
+            slot.urb.kill();
+        }
+    }
+
     /// Cancels all that is in flight, waits until the handlers have returned, and lets every
     /// later submission fail with `EPERM`. May be called again. Sleeps.
     pub fn stop(&self) {

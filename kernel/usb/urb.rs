@@ -163,6 +163,14 @@ impl Urb {
         unsafe { bindings::usb_kill_urb(self.raw.as_ptr()) };
     }
 
+    /// Starts to cancel the URB without waiting for it. It can be submitted again once it has
+    /// ended.
+    pub(crate) fn unlink(&self) {
+        // SAFETY: `raw` is valid by the type invariants, in flight or not, and not freed before
+        // `self` is dropped. An error only says that there was nothing to cancel.
+        unsafe { bindings::usb_unlink_urb(self.raw.as_ptr()) };
+    }
+
     /// Lets every later submission fail, and starts to cancel the URB without waiting for it.
     pub(crate) fn cancel(&self) {
         // SAFETY: `raw` is valid by the type invariants, in flight or not, and not freed before

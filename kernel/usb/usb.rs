@@ -65,6 +65,7 @@ pub use control::Request;
 pub use device::Device;
 pub use driver::{
     Adapter,
+    Cause,
     Driver, //
 };
 pub use endpoint::{
