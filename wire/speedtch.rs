@@ -73,8 +73,6 @@ pub const INTERRUPT_LEN: usize = 16;
 pub const POLL_MSECS: u32 = 5000;
 /// The first poll comes sooner, in milliseconds.
 pub const FIRST_POLL_MSECS: u32 = 1000;
-/// The longest time that failures stretch the time between polls to.
-pub const POLL_MAX_MSECS: u32 = 60_000;
 
 /// `bmRequestType` of the vendor's requests that read.
 const READ: u8 = 0xc0;

@@ -8,8 +8,8 @@
 //! A modem that was just plugged in has just been reset by its hub, and its loader is at the
 //! beginning. One that an earlier driver left in mid-upload is not, and some have been seen that
 //! fail at first behind certain hubs; a reset helps both. But it is slow, and the one thing here
-//! that can't be broken off, with the hub waiting all the while. So it is the answer to an upload
-//! that failed, and then there is a second one.
+//! that can't be broken off. So it is the answer to an upload that failed, before the next one:
+//! the core sees to that.
 
 use crate::{
     is_gone,
@@ -35,43 +35,26 @@ const BOOT_TIME: Delta = Delta::from_millis(modem::BOOT_MSECS as i64);
 impl SpeedTouch {
     /// Fetches the firmware, uploads it, and lets it start.
     pub(crate) fn load_firmware(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
-        modem.phase("looking for stage 1 firmware");
-        let first = find(stop, modem, 1)?;
-        modem.phase("looking for stage 2 firmware");
-        let second = find(stop, modem, 2)?;
+        let stages = [
+            find(stop, modem, 1, "looking for stage 1 firmware")?,
+            find(stop, modem, 2, "looking for stage 2 firmware")?,
+        ];
+        let sizes = stages.each_ref().map(Firmware::size);
+        let total = sizes.iter().sum();
 
-        if let Err(error) = self.upload_both(stop, modem, &first, &second) {
-            let Error::Failed(error) = error else {
-                return Err(error);
-            };
-            modem.still_there(stop)?;
-            dev_warn!(
-                modem,
-                "firmware upload failed: {:?}, trying again after a reset\n",
-                error
-            );
-            modem.phase("the reset of the device");
-            modem.device().reset(stop)?;
-            self.upload_both(stop, modem, &first, &second)?;
-        }
-        stop.sleep(BOOT_TIME)?;
-        Ok(())
-    }
-
-    fn upload_both(
-        &self,
-        stop: &Stop,
-        modem: &Modem,
-        first: &Firmware,
-        second: &Firmware,
-    ) -> kthread::Result {
+        modem.upload_begins(total);
         if self.settings.reads_first {
             self.read_first(stop, modem)?;
         }
         modem.phase("the upload of stage 1 firmware");
-        self.upload(stop, modem, first)?;
+        self.upload(stop, modem, &stages[0], |sent| modem.uploaded(sent, total))?;
         modem.phase("the upload of stage 2 firmware");
-        self.upload(stop, modem, second)
+        self.upload(stop, modem, &stages[1], |sent| {
+            modem.uploaded(sizes[0] + sent, total)
+        })?;
+        modem.phase("the start of the firmware");
+        stop.sleep(BOOT_TIME)?;
+        Ok(())
     }
 
     /// Reads a block before anything is sent, which some modems are said to need. One that has
@@ -92,8 +75,15 @@ impl SpeedTouch {
         }
     }
 
-    /// Sends one stage, and reads the block with which the loader confirms it.
-    fn upload(&self, stop: &Stop, modem: &Modem, stage: &Firmware) -> kthread::Result {
+    /// Sends one stage, and reads the block with which the loader confirms it. Tells `progress`
+    /// how many bytes have been sent.
+    fn upload(
+        &self,
+        stop: &Stop,
+        modem: &Modem,
+        stage: &Firmware,
+        progress: impl FnMut(usize),
+    ) -> kthread::Result {
         let (device, data) = (modem.device(), stage.data());
         let mut block = KVec::from_elem(0u8, modem::BLOCK_LEN, GFP_KERNEL)?;
         device.upload(
@@ -102,7 +92,7 @@ impl SpeedTouch {
             data,
             modem::CHUNK_LEN,
             TIMEOUT,
-            |_| (),
+            progress,
         )?;
         device.bulk_in(stop, self.firmware_in, &mut block, TIMEOUT)?;
         Ok(())
@@ -111,7 +101,8 @@ impl SpeedTouch {
 
 /// Requests one stage from user space: that for the modem's very revision, for its major
 /// revision, or for all, whichever is there.
-fn find(stop: &Stop, modem: &Modem, stage: u8) -> kthread::Result<Firmware> {
+fn find(stop: &Stop, modem: &Modem, stage: u8, phase: &'static str) -> kthread::Result<Firmware> {
+    modem.phase(phase);
     let [major, minor] = modem.device().release().to_be_bytes();
     let names = [
         CString::try_from_fmt(fmt!("speedtch-{}.bin.{:x}.{:02x}", stage, major, minor))?,
@@ -119,7 +110,21 @@ fn find(stop: &Stop, modem: &Modem, stage: u8) -> kthread::Result<Firmware> {
         CString::try_from_fmt(fmt!("speedtch-{}.bin", stage))?,
     ];
     let names = names.each_ref().map(|name| &**name);
-    let (name, firmware) = stop.request_firmware_any(&names, modem.as_ref(), None)?;
-    dev_info!(modem, "found stage {} firmware {}\n", stage, name);
-    Ok(firmware)
+    match stop.request_firmware_any(&names, modem.as_ref(), None) {
+        Ok((name, firmware)) => {
+            dev_dbg!(modem, "found stage {} firmware {}\n", stage, name);
+            Ok(firmware)
+        }
+        Err(Error::Failed(ENOENT)) => {
+            modem.explain(fmt!(
+                "no stage {} firmware found! Put it into /lib/firmware as {} (or {}, or {})",
+                stage,
+                names[2],
+                names[1],
+                names[0]
+            ));
+            Err(ENOENT.into())
+        }
+        Err(error) => Err(error),
+    }
 }

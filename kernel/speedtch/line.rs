@@ -4,8 +4,9 @@
 //!
 //! The modem tells of changes on its interrupt endpoint, and is asked every few seconds, because
 //! it does not tell of all. One thread does both: it waits for an interrupt for as long as it is
-//! from one poll to the next, and reads the line's state then, in either case. A failure makes
-//! the next poll come later, and no failure makes it the last.
+//! from one poll to the next, and reads the line's state then, in either case. A modem that does
+//! not tell is asked again soon; if it stays silent, and no cells come from it either, it has to be
+//! brought back, and then its line is followed again.
 //!
 //! It is a thread, not a work item and a timer and an URB that submit each other, because a thread
 //! is one thing to stop, and its waits end when it is.
@@ -40,8 +41,10 @@ use usbatm::{
 const FIRST_POLL_MSECS: i64 = modem::FIRST_POLL_MSECS as i64;
 /// The usual time from one poll to the next.
 const POLL_MSECS: i64 = modem::POLL_MSECS as i64;
-/// The longest time from one poll to the next.
-const POLL_MAX_MSECS: i64 = modem::POLL_MAX_MSECS as i64;
+/// How often in a row a modem may fail to tell its state before it is taken for dead.
+const PATIENCE: u32 = 3;
+/// The time from such a failure to the next poll.
+const RECHECK_MSECS: i64 = 1000;
 
 /// How many interrupts in a row are answered at once. A modem with more to tell has to wait for
 /// [`PAUSE`] after each, or it could fill the log.
@@ -90,6 +93,9 @@ impl SpeedTouch {
             line,
             state: None,
             events: 0,
+            failures: 0,
+            received: 0,
+            is_mute: false,
         };
         watch.run()
     }
@@ -105,26 +111,54 @@ struct Watch<'a> {
     state: Option<LineState>,
     /// How many interrupts there were since the last time without one.
     events: u32,
+    /// How often in a row it said nothing, without a cell in between.
+    failures: u32,
+    /// How many transfers with cells there were when it was asked for the last time.
+    received: usize,
+    /// Whether it said nothing when it was asked for the last time.
+    is_mute: bool,
 }
 
 impl Watch<'_> {
     fn run(&mut self) -> kthread::Result {
-        let mut poll = POLL_MSECS;
         self.wait_for_event(FIRST_POLL_MSECS)?;
         loop {
-            match status(self.stop, self.modem) {
+            let poll = match status(self.stop, self.modem) {
                 Ok(status) => {
-                    poll = (poll / 2).max(POLL_MSECS);
+                    self.failures = 0;
+                    self.received = self.line.received();
+                    self.is_mute = false;
                     self.tell(&status)?;
+                    POLL_MSECS
                 }
                 Err(Error::Failed(error)) => {
-                    poll = (poll * 2).min(POLL_MAX_MSECS);
                     self.complain(error);
+                    self.poll_after_failure(error)?
                 }
                 Err(Error::Stopped) => return Err(Error::Stopped),
-            }
+            };
             self.wait_for_event(poll)?;
+            self.line.check()?;
         }
+    }
+
+    /// When to ask a modem again that did not tell its state: one that sends cells is left in
+    /// peace, one that does not is asked again soon.
+    ///
+    /// # Errors
+    ///
+    /// `error`, if that was often enough.
+    fn poll_after_failure(&mut self, error: kernel::error::Error) -> Result<i64> {
+        let received = self.line.received();
+        if core::mem::replace(&mut self.received, received) != received {
+            self.failures = 0;
+            return Ok(POLL_MSECS);
+        }
+        self.failures += 1;
+        if self.failures == PATIENCE {
+            return Err(error);
+        }
+        Ok(RECHECK_MSECS)
     }
 
     /// Waits until the modem tells of its line, or the time has passed.
@@ -181,11 +215,11 @@ impl Watch<'_> {
                 dev_info!(modem, "ATM dev {}: ADSL line is blocked?\n", number);
             }
             LineState::Synchronising => {
-                line.down();
+                line.synchronising();
                 dev_info!(modem, "ATM dev {}: ADSL line is synchronising\n", number);
             }
             LineState::Up => {
-                line.up(status.rates.cells_down());
+                line.up(status.rates.down, status.rates.up);
                 dev_info!(
                     modem,
                     "ATM dev {}: ADSL line is up ({} kb/s down | {} kb/s up)\n",
@@ -220,8 +254,10 @@ impl Watch<'_> {
         );
     }
 
-    fn complain(&self, error: kernel::error::Error) {
-        if !is_gone(error) {
+    /// Logs that the modem does not tell its state, the first time.
+    fn complain(&mut self, error: kernel::error::Error) {
+        let is_news = !core::mem::replace(&mut self.is_mute, true);
+        if is_news && !is_gone(error) {
             let number = self.line.number();
             dev_warn!(
                 self.modem,

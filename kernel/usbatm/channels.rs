@@ -5,7 +5,7 @@
 /// The endpoints that cells travel through, and how they are laid out there.
 ///
 /// A minidriver's [`bind`](crate::Minidriver::bind) finds them in the modem's descriptors.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channels {
     /// The number of the interface that has the endpoints.
     pub interface: u8,

@@ -2,21 +2,76 @@
 
 //! The line, as a minidriver tells of it.
 
+use crate::{
+    modem::{
+        Event,
+        Modem, //
+    },
+    status::LineStatus,
+    traffic::Traffic, //
+};
+use kernel::prelude::*;
+use kthread::Stop;
+
 /// A modem's line, and the ATM device that stands for it.
 ///
 /// Only the core makes one, when the modem has been brought up, and lends it to the minidriver:
 /// that is why there is nothing to say about a line before.
+///
+/// What is said goes to the ATM device, to the files `line`, `rate_down` and `rate_up` of the
+/// modem, and to user space as an [event](crate#events) where the line has come up or gone down.
 pub struct Line<'a> {
     device: &'a atm::Device,
+    modem: &'a Modem,
+    traffic: &'a Traffic,
+    /// The thread that may wait until user space has been told.
+    stop: Option<&'a Stop>,
 }
 
 impl<'a> Line<'a> {
-    /// What is assumed of a line that has not come up yet, in cells a second: 128 kbit/s, a cell
-    /// having 53 bytes.
-    pub(crate) const DEFAULT_RATE: u32 = 128 * 1000 / (53 * 8);
+    /// What is assumed of a line that has not come up yet, in cells a second: 128 kbit/s.
+    pub(crate) const DEFAULT_RATE: u32 = cells(128);
 
-    pub(crate) fn new(device: &'a atm::Device) -> Self {
-        Self { device }
+    /// A line of which user space is told, in the thread that has the `stop`.
+    pub(crate) fn new(
+        device: &'a atm::Device,
+        modem: &'a Modem,
+        traffic: &'a Traffic,
+        stop: &'a Stop,
+    ) -> Self {
+        Self {
+            device,
+            modem,
+            traffic,
+            stop: Some(stop),
+        }
+    }
+
+    /// A line of which user space is not told.
+    pub(crate) fn silent(device: &'a atm::Device, modem: &'a Modem, traffic: &'a Traffic) -> Self {
+        Self {
+            device,
+            modem,
+            traffic,
+            stop: None,
+        }
+    }
+
+    /// Whether cells get through, as far as is known. To be asked now and then by whoever watches
+    /// the line; an error is to be returned by the [watch](crate::Minidriver::watch).
+    ///
+    /// # Errors
+    ///
+    /// That of the transfers in one direction, if all of them have failed for a while. `EPIPE` is
+    /// an endpoint that is stalled; it will do again when the modem has been brought back.
+    pub fn check(&self) -> Result {
+        self.traffic.check()
+    }
+
+    /// How many transfers have come from the modem with cells: one that sends some is alive,
+    /// whatever it says otherwise.
+    pub fn received(&self) -> usize {
+        self.traffic.rx_health.count()
     }
 
     /// The number of the ATM device.
@@ -29,19 +84,47 @@ impl<'a> Line<'a> {
         self.device.set_esi(mac);
     }
 
-    /// The line is up, with so many cells a second towards us.
-    pub fn up(&self, rate: u32) {
-        self.device.set_link_rate(rate);
-        self.device.set_signal(atm::Signal::Found);
+    /// The line is up, with so many kilobits a second towards us, and from us.
+    pub fn up(&self, down: u32, up: u32) {
+        self.device.set_link_rate(cells(down));
+        self.set(LineStatus::Up { down, up }, atm::Signal::Found);
     }
 
-    /// The line is down, or not up yet.
+    /// The line is down.
     pub fn down(&self) {
-        self.device.set_signal(atm::Signal::Lost);
+        self.set(LineStatus::Down, atm::Signal::Lost);
     }
 
-    /// The modem says something that nobody understands.
+    /// The line is not up yet.
+    pub fn synchronising(&self) {
+        self.set(LineStatus::Synchronising, atm::Signal::Lost);
+    }
+
+    /// The modem says something that nobody understands, or nothing.
     pub fn unknown(&self) {
-        self.device.set_signal(atm::Signal::Unknown);
+        self.set(LineStatus::Unknown, atm::Signal::Unknown);
+    }
+
+    fn set(&self, status: LineStatus, signal: atm::Signal) {
+        self.device.set_signal(signal);
+        let before = self.modem.status().set_line(status);
+        let event = match (before.is_up(), status.is_up()) {
+            (false, true) => Event::LineUp,
+            (true, false) => Event::LineDown,
+            _ => return,
+        };
+        if let Some(stop) = self.stop {
+            self.modem.announce(stop, event, Some(self.number()));
+        }
+    }
+}
+
+/// How many cells a second a line carries, whole ones only: a cell has 53 bytes.
+const fn cells(kilobits: u32) -> u32 {
+    let cells = kilobits as u64 * 1000 / (53 * 8);
+    if cells > u32::MAX as u64 {
+        u32::MAX
+    } else {
+        cells as u32
     }
 }

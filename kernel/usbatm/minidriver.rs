@@ -32,9 +32,9 @@ pub trait InModule {
 /// ends at once when the modem goes. The first and the last, and the drop of the value, may run
 /// on the hub thread, which serves all other devices as well: they may sleep, but not for long.
 ///
-/// An error ends the modem's life as far as it has got, and the log tells in which
-/// [phase](Modem::phase); only an error of [`watch`](Self::watch) leaves the ATM device as it is,
-/// and is logged. What has to be undone is undone when the value is dropped, which is the
+/// An error is logged with the [phase](Modem::phase) that it came in, and the modem is tried again
+/// after a while, from [`is_alive`](Self::is_alive) on; so it is after an error of
+/// [`watch`](Self::watch), when the modem has been up, and after others have reset it. What has to be undone is undone when the value is dropped, which is the
 /// `unbind` of drivers in C.
 ///
 /// # Examples
@@ -122,14 +122,15 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         self.select(stop, modem)
     }
 
-    /// The ATM device is there, but nobody can use it yet: starts the line.
+    /// The ATM device is there, but nobody can use it yet, or nothing flows again yet: starts the
+    /// line.
     fn atm_start(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
         let _ = (stop, modem, line);
         Ok(())
     }
 
     /// Follows the line, on a thread of its own, until it is stopped; a minidriver that has
-    /// nothing to watch returns.
+    /// nothing to watch returns. An error says that the modem has failed.
     fn watch(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
         let _ = (stop, modem, line);
         Ok(())

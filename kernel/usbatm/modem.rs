@@ -1,45 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The life of one modem, from bind to unbind.
-//!
-//! What the USB driver owns is a [`Binding`]; what the threads share is a [`Shared`] inside of it.
-//! Dropping the former stops and joins the threads before anything that they use goes.
+//! A modem, as the threads of its minidriver see it.
 
 use crate::{
     channels::Channels,
-    line::Line,
-    minidriver::Minidriver,
-    traffic::Traffic, //
+    status::Status, //
 };
-use core::marker::PhantomData;
 use kernel::{
     device,
-    module::this_module,
-    new_mutex,
-    new_spinlock,
     prelude::*,
     str::CString,
     sync::{
         aref::ARef,
-        Arc,
-        Mutex,
-        SpinLock, //
+        atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
     },
     time::Delta, //
 };
 use kthread::{
-    Builder,
-    Scope,
+    Completion,
     Stop,
     Stopped, //
 };
 
-/// A modem, as the threads of its minidriver see it.
+/// A modem: what its minidriver talks to, and where it says what it does.
+///
+/// What is said here is seen in the [files](crate#files) of the modem.
 #[pin_data]
 pub struct Modem {
+    /// The name of its driver.
+    driver: &'static CStr,
     interface: ARef<usb::Interface>,
     #[pin]
-    phase: SpinLock<&'static str>,
+    status: Status,
+    /// User space wants the modem to be tried again now.
+    #[pin]
+    retry: Completion,
+    /// Whether nobody knows what state the modem is in.
+    is_unsure: Atomic<bool>,
+    /// Whether its own thread resets it.
+    is_resetting: Atomic<bool>,
 }
 
 impl Modem {
@@ -49,10 +51,17 @@ impl Modem {
     /// The time in which it is noticed that a modem is gone: hubs are asked every 255 ms.
     const NOTICE_TIME: Delta = Delta::from_millis(500);
 
-    fn new(interface: ARef<usb::Interface>) -> impl PinInit<Self> {
+    pub(crate) fn new(
+        driver: &'static CStr,
+        interface: ARef<usb::Interface>,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
+            driver,
             interface,
-            phase <- new_spinlock!("waiting for its thread"),
+            status <- Status::new(),
+            retry <- Completion::new(),
+            is_unsure: Atomic::new(false),
+            is_resetting: Atomic::new(false),
         })
     }
 
@@ -66,9 +75,30 @@ impl Modem {
         self.interface.device()
     }
 
-    /// Notes what is being done now: this is what the log names if it fails.
+    /// Notes what is being done now: what the file `phase` shows, and the log names if it fails.
     pub fn phase(&self, phase: &'static str) {
-        *self.phase.lock() = phase;
+        self.status.set_phase(phase);
+    }
+
+    /// Says why what is being done is about to fail, where there is more to say than an error
+    /// does: this is what the log and the file `last_error` say then. May sleep.
+    pub fn explain(&self, reason: kernel::fmt::Arguments<'_>) {
+        // Without memory, the error has to say it.
+        if let Ok(reason) = CString::try_from_fmt(reason) {
+            self.status.set_reason(reason);
+        }
+    }
+
+    /// An upload of so many bytes is about to begin. From here on, a modem that fails is reset
+    /// before it is tried again.
+    pub fn upload_begins(&self, total: usize) {
+        self.is_unsure.store(true, Relaxed);
+        self.status.set_progress(0, total);
+    }
+
+    /// The upload has got so far.
+    pub fn uploaded(&self, sent: usize, total: usize) {
+        self.status.set_progress(sent, total);
     }
 
     /// Waits until it is certain that a failure was the modem's own. Sleeps.
@@ -88,6 +118,7 @@ impl Modem {
     /// Those of [`usb::Device::set_interface`]: a modem may refuse a setting that it has.
     pub fn select(&self, stop: &Stop, channels: Channels) -> kthread::Result<Selected> {
         self.phase("selecting the data interface");
+        self.is_unsure.store(true, Relaxed);
         let Channels {
             interface,
             alternate,
@@ -96,6 +127,78 @@ impl Modem {
         self.device()
             .set_interface(stop, interface, alternate, Self::SELECT_TIMEOUT)?;
         Ok(Selected(channels))
+    }
+
+    /// Resets the modem if it failed where nobody knows what it made of that.
+    pub(crate) fn reset_if_unsure(&self, stop: &Stop) -> kthread::Result {
+        if !self.is_unsure() {
+            return Ok(());
+        }
+        self.phase("the reset of the device");
+        self.is_resetting.store(true, Relaxed);
+        let reset = self.device().reset(stop);
+        self.is_resetting.store(false, Relaxed);
+        reset?;
+        self.is_unsure.store(false, Relaxed);
+        Ok(())
+    }
+
+    /// Whether the modem is to be reset before it is tried again.
+    pub(crate) fn is_unsure(&self) -> bool {
+        self.is_unsure.load(Relaxed)
+    }
+
+    /// Whether the modem's own thread is about to reset it, or does. It does nothing else then.
+    pub(crate) fn is_resetting(&self) -> bool {
+        self.is_resetting.load(Relaxed)
+    }
+
+    /// The modem is up.
+    pub(crate) fn is_up(&self) {
+        self.is_unsure.store(false, Relaxed);
+        self.status.succeed();
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Has the modem tried again, now or when the try at hand has failed.
+    pub(crate) fn retry(&self) {
+        self.retry.complete();
+    }
+
+    /// What was wanted before is what is done now.
+    pub(crate) fn retries(&self) {
+        self.retry.reinit();
+    }
+
+    /// Waits before the modem is tried again, or until user space wants that.
+    pub(crate) fn wait_for_retry(&self, stop: &Stop, time: Delta) -> Result<(), Stopped> {
+        self.phase("waiting to try again");
+        stop.wait_timeout(&self.retry, time)?;
+        Ok(())
+    }
+
+    /// Tells user space. Sleeps.
+    pub(crate) fn announce(&self, stop: &Stop, event: Event, atm: Option<i32>) {
+        // Nobody is there to be told that it was stopped, or that there is no memory.
+        let _ = self.try_announce(stop, event, atm);
+    }
+
+    fn try_announce(&self, stop: &Stop, event: Event, atm: Option<i32>) -> kthread::Result {
+        let driver = CString::try_from_fmt(fmt!("USBATM_DRIVER={}", self.driver))?;
+        let number = match atm {
+            Some(number) => Some(CString::try_from_fmt(fmt!("USBATM_ATM={}", number))?),
+            None => None,
+        };
+        let all = [
+            event.variable(),
+            &*driver,
+            number.as_deref().unwrap_or_default(),
+        ];
+        let count = if number.is_some() { 3 } else { 2 };
+        self.interface.announce(stop, &all[..count])
     }
 }
 
@@ -106,181 +209,24 @@ impl AsRef<device::Device> for Modem {
 }
 
 /// Proof that these channels of a modem have been selected, without which there is no ATM device.
-pub struct Selected(Channels);
+pub struct Selected(pub(crate) Channels);
 
-/// What a modem's threads share.
-#[pin_data]
-struct Shared<M: Minidriver> {
-    minidriver: M,
-    #[pin]
-    modem: Modem,
-    /// What the file of the ATM device begins with.
-    description: CString,
-    threads: Scope,
-    /// Once the modem has been brought up.
-    #[pin]
-    up: Mutex<Option<Up>>,
+/// What user space is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Usable,
+    Failed,
+    LineUp,
+    LineDown,
 }
 
-/// What a modem has that has been brought up.
-#[derive(Clone)]
-struct Up {
-    traffic: Arc<Traffic>,
-    atm: Arc<atm::Registration<Traffic>>,
-}
-
-impl<M: Minidriver> Shared<M> {
-    fn new(
-        interface: &usb::Interface<device::Core<'_>>,
-        info: Option<&'static M::IdInfo>,
-    ) -> Result<Arc<Self>> {
-        let minidriver = M::bind(interface, info)?;
-        let description = description(interface)?;
-        let threads = Scope::new(this_module::<M::Module>())?;
-        let interface: ARef<usb::Interface> = interface.into();
-        Arc::pin_init(
-            pin_init!(Self {
-                minidriver,
-                modem <- Modem::new(interface),
-                description,
-                threads,
-                up <- new_mutex!(None),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    /// The body of a modem's first thread.
-    fn init(self: Arc<Self>, stop: &Stop) -> kthread::Result {
-        let result = Self::bring_up(&self, stop);
-        self.report(stop, result)
-    }
-
-    /// The body of its second.
-    fn watch(&self, stop: &Stop, atm: &atm::Device) -> kthread::Result {
-        let line = Line::new(atm);
-        self.report(stop, self.minidriver.watch(stop, &self.modem, &line))
-    }
-
-    /// Logs a failure. That the modem went is none.
-    fn report(&self, stop: &Stop, result: kthread::Result) -> kthread::Result {
-        if let Err(kthread::Error::Failed(error)) = result {
-            self.modem.still_there(stop)?;
-            let phase = *self.modem.phase.lock();
-            dev_err!(
-                self.modem,
-                "giving up after {} failed: {:?}\n",
-                phase,
-                error
-            );
+impl Event {
+    fn variable(self) -> &'static CStr {
+        match self {
+            Self::Usable => c"USBATM_EVENT=usable",
+            Self::Failed => c"USBATM_EVENT=failed",
+            Self::LineUp => c"USBATM_EVENT=line-up",
+            Self::LineDown => c"USBATM_EVENT=line-down",
         }
-        result
-    }
-
-    fn bring_up(this: &Arc<Self>, stop: &Stop) -> kthread::Result {
-        let (minidriver, modem) = (&this.minidriver, &this.modem);
-        modem.phase("asking whether it is alive");
-        let selected = if minidriver.is_alive(stop, modem)? {
-            minidriver.select(stop, modem)?
-        } else {
-            minidriver.heavy_init(stop, modem)?
-        };
-        let up = this.register(stop, selected)?;
-        *this.up.lock() = Some(up.clone());
-        // A modem that can't be brought up has no ATM device.
-        Self::go_live(this, up).inspect_err(|_| this.take_down())?;
-        Ok(())
-    }
-
-    /// Lets cells flow, and starts the thread that watches the line.
-    fn go_live(this: &Arc<Self>, up: Up) -> Result {
-        this.modem.phase("the start of traffic");
-        up.traffic.start()?;
-        let shared = this.clone();
-        Builder::new(fmt!("{}/{} line", M::NAME, this.modem.device().path()))
-            .spawn(&this.threads, move |stop| shared.watch(stop, &up.atm))?
-            .leave();
-        Ok(())
-    }
-
-    /// Registers the ATM device and starts the line; nobody can use it before that.
-    fn register(&self, stop: &Stop, Selected(channels): Selected) -> kthread::Result<Up> {
-        self.modem.phase("registering the ATM device");
-        let description = CString::try_from(&*self.description)?;
-        let traffic = Traffic::new(&self.threads, self.modem.device(), &channels, description)?;
-        let mut started = Ok(());
-        let data = traffic.clone();
-        let registration = atm::Registration::new(M::NAME, self.modem.as_ref(), data, |device| {
-            device.set_address_bits(8, 16);
-            device.set_link_rate(Line::DEFAULT_RATE);
-            let line = Line::new(device);
-            line.unknown();
-            started = self.minidriver.atm_start(stop, &self.modem, &line);
-            started.map_err(kthread::Error::to_kernel)
-        });
-        started?;
-        let atm = Arc::new(registration?, GFP_KERNEL)?;
-        Ok(Up { traffic, atm })
-    }
-
-    /// Undoes all of it, in whatever phase. May be called again. Sleeps.
-    fn tear_down(&self) {
-        self.threads.stop();
-        self.take_down();
-    }
-
-    /// Ends the traffic, and takes the ATM device away if there is one. May be called again.
-    /// Sleeps.
-    fn take_down(&self) {
-        let up = self.up.lock().take();
-        if let Some(Up { traffic, atm }) = up {
-            traffic.stop();
-            self.minidriver.atm_stop(&Line::new(&atm));
-        }
-    }
-}
-
-/// What the device's file in `/proc/net/atm` begins with: its name and where it is plugged in.
-fn description(interface: &usb::Interface<device::Core<'_>>) -> Result<CString> {
-    let product = interface.device().product().unwrap_or(c"");
-    let path = interface.usb_path()?;
-    CString::try_from_fmt(fmt!("{} ({})", product, &*path))
-}
-
-/// What the USB driver keeps for a modem.
-pub struct Binding<M: Minidriver>(Arc<Shared<M>>);
-
-impl<M: Minidriver> Drop for Binding<M> {
-    fn drop(&mut self) {
-        // The threads hold references to what they share, so it is not enough to drop ours.
-        self.0.tear_down();
-    }
-}
-
-/// The USB driver that a [`Minidriver`] is turned into.
-pub struct Adapter<M: Minidriver>(PhantomData<M>);
-
-impl<M: Minidriver> usb::Driver for Adapter<M> {
-    type IdInfo = M::IdInfo;
-    type Data = Binding<M>;
-    const ID_TABLE: usb::IdTable<M::IdInfo> = M::ID_TABLE;
-
-    fn probe<'a>(
-        interface: &'a usb::Interface<device::Core<'_>>,
-        info: Option<&'static M::IdInfo>,
-    ) -> impl PinInit<Binding<M>, Error> + 'a {
-        Shared::new(interface, info).map(Binding)
-    }
-
-    fn bound(interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) -> Result {
-        let shared = data.0.clone();
-        Builder::new(fmt!("{}/{}", M::NAME, interface.device().path()))
-            .spawn(&data.0.threads, move |stop| shared.init(stop))?
-            .leave();
-        Ok(())
-    }
-
-    fn disconnect(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) {
-        data.0.tear_down();
     }
 }

@@ -81,6 +81,8 @@ pub(crate) struct Rx {
 struct State {
     /// Whose side this is, while it runs.
     traffic: Option<Arc<Traffic>>,
+    /// Whether transfers are to be under way.
+    flowing: bool,
     splitter: Splitter,
     connections: Connections,
     /// Packets for the bottom half.
@@ -95,6 +97,7 @@ impl Rx {
         try_pin_init!(Self {
             state <- new_spinlock_irq!(State {
                 traffic: None,
+                flowing: false,
                 splitter: Splitter::new(stride),
                 connections: Connections::new(),
                 arrived: Queue::new(),
@@ -106,9 +109,17 @@ impl Rx {
 
     /// From now on, connections may be opened, and what comes in is taken in.
     pub(crate) fn start(&self, traffic: &Arc<Traffic>) {
-        let traffic = Some(traffic.clone());
-        let before = core::mem::replace(&mut self.state.lock().traffic, traffic);
+        let mut state = self.state.lock();
+        let before = state.traffic.replace(traffic.clone());
+        state.splitter.reset();
+        state.flowing = true;
+        drop(state);
         drop(before);
+    }
+
+    /// From now on, no transfer is submitted any more. Connections stay, and may be opened.
+    pub(crate) fn pause(&self) {
+        self.state.lock().flowing = false;
     }
 
     /// The opposite: tells the owners of all connections to close them. Returns the cells that
@@ -116,6 +127,7 @@ impl Rx {
     pub(crate) fn stop(&self) -> Strays {
         let mut state = self.state.lock();
         let traffic = state.traffic.take();
+        state.flowing = false;
         state.connections.release_all(EPIPE);
         let strays = core::mem::take(&mut state.strays);
         drop(state);
@@ -124,10 +136,18 @@ impl Rx {
         strays
     }
 
-    /// Has transfers submitted again later, unless it has been stopped: what is queued here is
-    /// queued before [`Rx::stop`] returns, so that whoever stops can wait for it afterwards.
-    pub(crate) fn queue_revival(&self) {
-        if let Some(traffic) = &self.state.lock().traffic {
+    /// Submits all transfers that are not under way, unless none is wanted; if that fails, again
+    /// later.
+    ///
+    /// What is queued here is queued before [`Rx::pause`] or [`Rx::stop`] returns, so that whoever
+    /// calls one of them can wait for it afterwards.
+    pub(crate) fn revive(&self, stream: &Stream<Self>) {
+        let is_flowing = self.state.lock().flowing;
+        if !is_flowing || stream.start().is_ok() {
+            return;
+        }
+        let state = self.state.lock();
+        if let (Some(traffic), true) = (&state.traffic, state.flowing) {
             traffic.queue_revival();
         }
     }
@@ -169,11 +189,12 @@ impl Rx {
 impl usb::Handler for Rx {
     fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
         let mut state = self.state.lock();
-        let Some(traffic) = state.traffic.clone() else {
+        let Some(traffic) = state.traffic.clone().filter(|_| state.flowing) else {
             return;
         };
         match transfer.result() {
             Ok(_) => {
+                traffic.rx_health.good();
                 for piece in transfer.pieces() {
                     match piece {
                         Ok(bytes) => state.take_in(bytes),
@@ -191,6 +212,7 @@ impl usb::Handler for Rx {
             }
             Err(error) if was_cancelled(error) => {}
             Err(error) => {
+                traffic.rx_health.failed(error);
                 state.splitter.reset();
                 if state.complaint.is_due() {
                     traffic.complain("receiving", error);

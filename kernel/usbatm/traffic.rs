@@ -37,6 +37,7 @@
 //! ends that, too.
 
 use crate::{
+    health::Health,
     parameters,
     rx::{
         Rx,
@@ -100,6 +101,10 @@ pub(crate) struct Traffic {
     /// The first line of the device's file in `/proc/net/atm`.
     pub(crate) description: CString,
     stopped: Atomic<bool>,
+    /// How transfers from the modem fare.
+    pub(crate) rx_health: Health,
+    /// And those to it.
+    pub(crate) tx_health: Health,
     #[pin]
     pub(crate) rx: Stream<Rx>,
     #[pin]
@@ -145,6 +150,8 @@ impl Traffic {
                 device: device.into(),
                 description,
                 stopped: Atomic::new(false),
+                rx_health: Health::new(),
+                tx_health: Health::new(),
                 rx <- Stream::new(scope, device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
                 tx <- Stream::new(scope, device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
                 bottom_half <- new_work!("Traffic::bottom_half"),
@@ -154,16 +161,32 @@ impl Traffic {
         )
     }
 
-    /// Lets cells flow: the alternate setting is selected, the ATM device registered.
+    /// Lets cells flow: the alternate setting is selected, the ATM device registered. May be called
+    /// again after [`Traffic::pause`].
     ///
     /// # Errors
     ///
     /// The modem does not take a transfer, because it is gone, for example.
     #[inline(never)] // As for `new`.
     pub(crate) fn start(self: &Arc<Self>) -> Result {
+        self.rx_health.recover();
+        self.tx_health.recover();
         self.rx.handler().start(self);
         self.tx.handler().start(self);
         self.rx.start()
+    }
+
+    /// Cancels all transfers, and lets no new one begin until [`Traffic::start`]. Connections stay;
+    /// what they want to send is refused. May be called again, and before the first start. Sleeps,
+    /// but does not wait for the modem.
+    #[inline(never)] // As for `new`.
+    pub(crate) fn pause(&self) {
+        self.rx.handler().pause();
+        self.tx.handler().pause();
+        // One that began before that may still submit transfers; one that begins later won't.
+        atm::work::flush_delayed(&self.revival);
+        self.rx.cancel();
+        self.tx.cancel();
     }
 
     /// The modem goes: releases all connections, cancels all transfers, drops what is queued.
@@ -196,6 +219,16 @@ impl Traffic {
         if lost > 0 {
             dev_info!(self.device, "{} isochronous packets were lost\n", lost);
         }
+    }
+
+    /// Whether cells get through, as far as transfers tell.
+    ///
+    /// # Errors
+    ///
+    /// That of the transfers in one direction, if all of them fail.
+    pub(crate) fn check(&self) -> Result {
+        self.rx_health.check()?;
+        self.tx_health.check()
     }
 
     /// Whether the modem is gone.
@@ -255,9 +288,7 @@ impl WorkItem<REVIVAL> for Traffic {
 
     fn run(this: Arc<Self>) {
         this.tx.handler().resume(&this.tx);
-        if this.rx.start().is_err() {
-            this.rx.handler().queue_revival();
-        }
+        this.rx.handler().revive(&this.rx);
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Tx {
 struct State {
     /// Whose side this is, while it runs.
     traffic: Option<Arc<Traffic>>,
+    /// Whether transfers are to be under way.
+    flowing: bool,
     waiting: Queue<OutgoingSkb>,
     /// The packet that is being sent.
     current: Option<Segmenter<OutgoingSkb>>,
@@ -75,6 +77,7 @@ impl Tx {
             stride,
             state <- new_spinlock_irq!(State {
                 traffic: None,
+                flowing: false,
                 waiting: Queue::new(),
                 current: None,
                 done: Queue::new(),
@@ -85,16 +88,23 @@ impl Tx {
 
     /// From now on, packets are sent.
     pub(crate) fn start(&self, traffic: &Arc<Traffic>) {
-        let traffic = Some(traffic.clone());
-        let before = core::mem::replace(&mut self.state.lock().traffic, traffic);
+        let mut state = self.state.lock();
+        let before = state.traffic.replace(traffic.clone());
+        state.flowing = true;
+        drop(state);
         drop(before);
     }
 
-    /// From now on, none is, and those that wait are given up.
+    /// From now on, none is, and those that wait are given up: they would be stale when the modem
+    /// is back.
+    pub(crate) fn pause(&self) {
+        self.state.lock().pause();
+    }
+
+    /// As [`Tx::pause`], and for good.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
-        state.give_up();
-        state.hand_over();
+        state.pause();
         let traffic = state.traffic.take();
         drop(state);
         // Not with the lock held, although somebody else has another reference.
@@ -105,16 +115,21 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the modem is gone, `EINVAL` if AAL5 can't carry the packet. It is given back.
+    /// `ENODEV` if the modem is gone, `ENETDOWN` if it is being brought back, `EINVAL` if AAL5 can't carry the packet. It is given back.
     pub(crate) fn send(&self, stream: &Stream<Self>, skb: OutgoingSkb) -> Result {
         if skb.is_empty() || skb.len() > usize::from(aal5::MAX_SDU_LEN) {
             return Err(EINVAL);
         }
         let mut state = self.state.lock();
-        if state.traffic.is_none() {
+        let refusal = match &state.traffic {
+            None => Some(ENODEV),
+            Some(_) if !state.flowing => Some(ENETDOWN),
+            Some(_) => None,
+        };
+        if let Some(error) = refusal {
             // The packet goes back without the lock.
             drop(state);
-            return Err(ENODEV);
+            return Err(error);
         }
         let sender = ptr::from_ref(skb.vcc());
         state.waiting.push(skb);
@@ -171,6 +186,9 @@ impl usb::Handler for Tx {
         if let Err(error) = transfer.result() {
             return state.failed(error);
         }
+        if let Some(traffic) = &state.traffic {
+            traffic.tx_health.good();
+        }
         // It is idle now, for the pump to take.
         drop(transfer);
         self.pump(stream, &mut state);
@@ -179,8 +197,9 @@ impl usb::Handler for Tx {
 }
 
 impl State {
+    /// Whether there is something to send, and it may be.
     fn has_cells(&self) -> bool {
-        self.current.is_some() || !self.waiting.is_empty()
+        self.flowing && (self.current.is_some() || !self.waiting.is_empty())
     }
 
     /// Writes as many cells as there are and as fit; returns the length that they fill.
@@ -226,9 +245,10 @@ impl State {
         let Some(traffic) = &self.traffic else {
             return;
         };
-        if was_cancelled(error) {
+        if was_cancelled(error) || !self.flowing {
             return;
         }
+        traffic.tx_health.failed(error);
         if self.complaint.is_due() {
             traffic.complain("sending", error);
         }
@@ -240,6 +260,13 @@ impl State {
         if let (Some(traffic), false) = (&self.traffic, self.done.is_empty()) {
             traffic.queue_bottom_half();
         }
+    }
+
+    /// Lets no packet wait, and none be sent.
+    fn pause(&mut self) {
+        self.flowing = false;
+        self.give_up();
+        self.hand_over();
     }
 
     /// Is done with all packets that wait.

@@ -29,6 +29,9 @@
 //!                         spawn ------------------------------------> watch
 //!                         ends by itself                                 |
 //!                                                                        |
+//!   the modem has failed, was reset by others, or has slept: from the beginning, but
+//!     the ATM device and its connections stay <--------------------------+
+//!                                                                        |
 //!   unplugged, unbound, or the module goes: in any of these phases       |
 //!     stop and join all threads <----------------------------------------+
 //!     connections released, transfers cancelled
@@ -39,20 +42,58 @@
 //!
 //! Nothing that waits for the modem or for user space happens on the hub thread, which serves all
 //! other devices of the machine as well; and all that waits on the other two is given up as soon
-//! as the modem goes. If a modem can't be brought up, the log says why, in one line, and it stays
-//! bound, without an ATM device, until it is unplugged or unbound.
+//! as the modem goes.
+//!
+//! # What fails is tried again
+//!
+//! If a modem can't be brought up, the log says why, in one line, and the first thread tries again:
+//! after 5 seconds, then after ever longer times up to a minute, and at once when somebody writes
+//! to the file `retry`. A modem that failed in the middle of something is reset before that. The
+//! log does not repeat itself.
+//!
+//! A modem that fails later is brought back in the same way. While it is away, its connections stay
+//! open, and what they send is refused with `ENETDOWN`.
+//!
+//! # Files
+//!
+//! In the folder of the interface that the driver is bound to, for example
+//! `/sys/bus/usb/devices/9-1:1.0`, each with one value:
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `phase` | what is being done now, in words |
+//! | `firmware_sent` | how many bytes of firmware the modem has taken |
+//! | `firmware_size` | how many it wants, in all stages together; 0 if it wants none |
+//! | `last_error` | why the last try failed, in words; empty if the modem is up |
+//! | `line` | `up`, `down`, `synchronising` or `unknown` |
+//! | `rate_down`, `rate_up` | the rates of the line in kbit/s; 0 if it is not up |
+//! | `retry` | is written to, whatever one likes: a modem that waits is tried again now |
+//!
+//! # Events
+//!
+//! User space is sent a uevent of that interface, with the action `change` and these variables:
+//!
+//! | variable | what it holds |
+//! | --- | --- |
+//! | `USBATM_EVENT` | `usable`: the ATM device is there and works. `failed`: it does not, and `last_error` says why; once for each reason. `line-up`, `line-down`: the line has changed |
+//! | `USBATM_ATM` | the number of the ATM device, if there is one |
+//! | `USBATM_DRIVER` | the name of the minidriver, for example `speedtch` |
 //!
 //! The order is the same for all modems, and a minidriver can't get it wrong: what a step needs is
 //! given to it and exists nowhere else.
 
 #![warn(missing_docs)]
 
+mod adapter;
 mod channels;
+mod health;
+mod life;
 mod line;
 mod minidriver;
 mod modem;
 mod operations;
 mod rx;
+mod status;
 mod traffic;
 mod tx;
 mod vcc;
@@ -61,6 +102,7 @@ mod vcc;
 pub use usb as __usb;
 
 pub use self::{
+    adapter::Adapter,
     channels::Channels,
     line::Line,
     minidriver::{
@@ -68,7 +110,6 @@ pub use self::{
         Minidriver, //
     },
     modem::{
-        Adapter,
         Modem,
         Selected, //
     }, //

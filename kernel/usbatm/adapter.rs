@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The USB driver that a [`Minidriver`] is turned into.
+//!
+//! What it owns is a [`Binding`]; what the modem's threads share is a [`Life`] inside of it.
+//! Dropping the former stops and joins the threads before anything that they use goes.
+
+use crate::{
+    life::Life,
+    minidriver::Minidriver,
+    status::Status, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    device,
+    prelude::*,
+    sync::Arc, //
+};
+use usb::Attribute;
+
+/// What the USB driver keeps for a modem.
+pub struct Binding<M: Minidriver>(Arc<Life<M>>);
+
+impl<M: Minidriver> Drop for Binding<M> {
+    fn drop(&mut self) {
+        // The threads hold references to what they share, so it is not enough to drop ours.
+        self.0.tear_down();
+    }
+}
+
+/// The USB driver that a [`Minidriver`] is turned into.
+pub struct Adapter<M: Minidriver>(PhantomData<M>);
+
+impl<M: Minidriver> usb::Driver for Adapter<M> {
+    type IdInfo = M::IdInfo;
+    type Data = Binding<M>;
+    const ID_TABLE: usb::IdTable<M::IdInfo> = M::ID_TABLE;
+
+    const ATTRIBUTES: &'static [Attribute<Binding<M>>] = &[
+        Attribute::readable(c"phase", |data, out| data.status().show_phase(out)),
+        Attribute::readable(c"firmware_sent", |data, out| data.status().show_sent(out)),
+        Attribute::readable(c"firmware_size", |data, out| data.status().show_total(out)),
+        Attribute::readable(c"last_error", |data, out| {
+            data.status().show_last_error(out)
+        }),
+        Attribute::readable(c"line", |data, out| data.status().show_line(out)),
+        Attribute::readable(c"rate_down", |data, out| data.status().show_rate_down(out)),
+        Attribute::readable(c"rate_up", |data, out| data.status().show_rate_up(out)),
+        Attribute::writable(c"retry", |data, _| data.retry()),
+    ];
+
+    fn probe<'a>(
+        interface: &'a usb::Interface<device::Core<'_>>,
+        info: Option<&'static M::IdInfo>,
+    ) -> impl PinInit<Binding<M>, Error> + 'a {
+        Life::new(interface, info).map(Binding)
+    }
+
+    fn bound(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) -> Result {
+        Life::start(&data.0)
+    }
+
+    fn pause(
+        _interface: &usb::Interface<device::Core<'_>>,
+        data: Pin<&Binding<M>>,
+        cause: usb::Cause,
+    ) {
+        if !data.is_own_reset(cause) {
+            data.0.pause();
+        }
+    }
+
+    fn go_on(
+        _interface: &usb::Interface<device::Core<'_>>,
+        data: Pin<&Binding<M>>,
+        cause: usb::Cause,
+    ) -> Result {
+        if data.is_own_reset(cause) {
+            return Ok(());
+        }
+        Life::start(&data.0)
+    }
+
+    fn disconnect(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) {
+        data.0.tear_down();
+    }
+}
+
+impl<M: Minidriver> Binding<M> {
+    /// Whether it is the modem's own thread that resets it; that thread must not be waited for.
+    ///
+    /// It may be somebody else who resets the modem while the thread is about to. Then the thread
+    /// waits for the lock that the other holds, and does nothing with the modem, so that there is
+    /// nothing to be stopped either.
+    fn is_own_reset(&self, cause: usb::Cause) -> bool {
+        cause == usb::Cause::Reset && self.0.modem().is_resetting()
+    }
+
+    fn status(&self) -> &Status {
+        self.0.modem().status()
+    }
+
+    /// The file `retry`: whatever is written there has the modem tried again.
+    fn retry(&self) -> Result {
+        self.0.modem().retry();
+        Ok(())
+    }
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The life of one modem, on the threads that it has.
+//!
+//! There is one thread at a time. The first brings the modem up, and tries again for as long as
+//! that fails: a file that was missing may come, a modem that was stuck is reset. When the modem
+//! is up, it leaves the modem to the second, which watches the line, and ends. When the watch
+//! finds that the modem has failed, that starts the first one again, and ends. The ATM device
+//! stays meanwhile, and the connections on it.
+
+use crate::{
+    channels::Channels,
+    line::Line,
+    minidriver::Minidriver,
+    modem::{
+        Event,
+        Modem,
+        Selected, //
+    },
+    traffic::Traffic, //
+};
+use kernel::{
+    device,
+    module::this_module,
+    new_mutex,
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        Arc,
+        Mutex, //
+    },
+    time::Delta, //
+};
+use kthread::{
+    Builder,
+    Error,
+    Scope,
+    Stop, //
+};
+
+/// What a modem's threads share.
+#[pin_data]
+pub(crate) struct Life<M: Minidriver> {
+    minidriver: M,
+    #[pin]
+    modem: Modem,
+    /// What the file of the ATM device begins with.
+    description: CString,
+    threads: Scope,
+    /// Once the modem has been up.
+    #[pin]
+    connected: Mutex<Option<Connected>>,
+}
+
+/// What a modem has that has been up. It keeps that while it is brought back.
+#[derive(Clone)]
+struct Connected {
+    channels: Channels,
+    traffic: Arc<Traffic>,
+    atm: Arc<atm::Registration<Traffic>>,
+}
+
+impl Connected {
+    /// The line, for the thread that has the `stop`.
+    fn line<'a>(&'a self, modem: &'a Modem, stop: &'a Stop) -> Line<'a> {
+        Line::new(&self.atm, modem, &self.traffic, stop)
+    }
+}
+
+impl<M: Minidriver> Life<M> {
+    /// How long to wait where no thread could be started.
+    const NO_THREAD_PAUSE: Delta = Delta::from_secs(5);
+
+    pub(crate) fn new(
+        interface: &usb::Interface<device::Core<'_>>,
+        info: Option<&'static M::IdInfo>,
+    ) -> Result<Arc<Self>> {
+        let minidriver = M::bind(interface, info)?;
+        let description = description(interface)?;
+        let threads = Scope::new(this_module::<M::Module>())?;
+        let interface: ARef<usb::Interface> = interface.into();
+        Arc::pin_init(
+            pin_init!(Self {
+                minidriver,
+                modem <- Modem::new(M::NAME, interface),
+                description,
+                threads,
+                connected <- new_mutex!(None),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    pub(crate) fn modem(&self) -> &Modem {
+        &self.modem
+    }
+
+    /// Starts the thread that brings the modem up, or back. None of its threads may be running,
+    /// but for a caller that is about to end. Sleeps.
+    pub(crate) fn start(this: &Arc<Self>) -> Result {
+        let life = this.clone();
+        Builder::new(fmt!("{}/{}", M::NAME, this.modem.device().path()))
+            .spawn(&this.threads, move |stop| Self::bring_up(&life, stop))?
+            .leave();
+        Ok(())
+    }
+
+    /// Ends all that goes on, so that nothing is under way between us and the modem, and leaves
+    /// the rest for [`Life::start`]. May be called again. Sleeps, but does not wait for the modem.
+    pub(crate) fn pause(&self) {
+        self.threads.stop();
+        self.pause_traffic();
+    }
+
+    /// Lets nothing be under way on the channels. Returns what the modem has that has been up.
+    fn pause_traffic(&self) -> Option<Connected> {
+        let connected = self.connected.lock().clone()?;
+        connected.traffic.pause();
+        Some(connected)
+    }
+
+    /// Undoes all of it, in whatever phase. May be called again. Sleeps, but does not wait for the
+    /// modem.
+    pub(crate) fn tear_down(&self) {
+        self.threads.stop();
+        self.disconnect();
+    }
+
+    /// Releases all connections, and takes the ATM device away, if there is one. Sleeps.
+    fn disconnect(&self) {
+        let connected = self.connected.lock().take();
+        if let Some(Connected { traffic, atm, .. }) = connected {
+            traffic.stop();
+            self.minidriver
+                .atm_stop(&Line::silent(&atm, &self.modem, &traffic));
+        }
+    }
+
+    /// The body of the first thread: tries until the modem is up.
+    fn bring_up(this: &Arc<Self>, stop: &Stop) -> kthread::Result {
+        let mut back_off = BackOff::new();
+        loop {
+            // Nothing may be under way while the interface is selected.
+            if let Some(connected) = this.pause_traffic() {
+                // And nobody knows how the line is.
+                connected.line(&this.modem, stop).unknown();
+            }
+            this.modem.retries();
+            match Self::try_to_bring_up(this, stop) {
+                Err(Error::Failed(error)) => this.wait_after(stop, error, &mut back_off)?,
+                done => return done,
+            }
+        }
+    }
+
+    fn try_to_bring_up(this: &Arc<Self>, stop: &Stop) -> kthread::Result {
+        let (minidriver, modem) = (&this.minidriver, &this.modem);
+        modem.reset_if_unsure(stop)?;
+        modem.phase("asking whether it is alive");
+        let selected = if minidriver.is_alive(stop, modem)? {
+            minidriver.select(stop, modem)?
+        } else {
+            minidriver.heavy_init(stop, modem)?
+        };
+        let connected = this.start_line(stop, selected)?;
+        modem.phase("the start of traffic");
+        connected.traffic.start()?;
+        modem.is_up();
+        modem.announce(stop, Event::Usable, Some(connected.atm.number()));
+        Self::start_watch(this, connected)?;
+        Ok(())
+    }
+
+    /// Starts the line, for the ATM device that there is, or for a new one.
+    fn start_line(&self, stop: &Stop, Selected(channels): Selected) -> kthread::Result<Connected> {
+        self.modem.phase("the start of the line");
+        let connected = self.connected.lock().clone();
+        if let Some(connected) = connected.filter(|known| known.channels == channels) {
+            let line = connected.line(&self.modem, stop);
+            self.minidriver.atm_start(stop, &self.modem, &line)?;
+            return Ok(connected);
+        }
+        // The channels of the one that there is, if any, can't be had any more.
+        self.disconnect();
+        let connected = self.connect(stop, channels)?;
+        *self.connected.lock() = Some(connected.clone());
+        Ok(connected)
+    }
+
+    /// Registers the ATM device and starts the line; nobody can use it before that.
+    fn connect(&self, stop: &Stop, channels: Channels) -> kthread::Result<Connected> {
+        let description = CString::try_from(&*self.description)?;
+        let traffic = Traffic::new(&self.threads, self.modem.device(), &channels, description)?;
+        let mut started = Ok(());
+        let data = traffic.clone();
+        let registration = atm::Registration::new(M::NAME, self.modem.as_ref(), data, |device| {
+            device.set_address_bits(8, 16);
+            device.set_link_rate(Line::DEFAULT_RATE);
+            let line = Line::silent(device, &self.modem, &traffic);
+            line.unknown();
+            started = self.minidriver.atm_start(stop, &self.modem, &line);
+            started.map_err(Error::to_kernel)
+        });
+        started?;
+        Ok(Connected {
+            channels,
+            traffic,
+            atm: Arc::new(registration?, GFP_KERNEL)?,
+        })
+    }
+
+    /// Starts the thread that watches the line.
+    fn start_watch(this: &Arc<Self>, connected: Connected) -> Result {
+        let life = this.clone();
+        Builder::new(fmt!("{}/{} line", M::NAME, this.modem.device().path()))
+            .spawn(&this.threads, move |stop| {
+                Self::watch(&life, stop, &connected)
+            })?
+            .leave();
+        Ok(())
+    }
+
+    /// The body of the second thread: watches until the modem fails.
+    fn watch(this: &Arc<Self>, stop: &Stop, connected: &Connected) -> kthread::Result {
+        let line = connected.line(&this.modem, stop);
+        let watched = this.minidriver.watch(stop, &this.modem, &line);
+        let Err(Error::Failed(error)) = watched else {
+            return watched;
+        };
+        this.modem.still_there(stop)?;
+        this.report(stop, error);
+        while Self::start(this).is_err() {
+            stop.sleep(Self::NO_THREAD_PAUSE)?;
+        }
+        Ok(())
+    }
+
+    /// A try failed: says so, and waits until it is time for the next.
+    fn wait_after(
+        &self,
+        stop: &Stop,
+        error: kernel::error::Error,
+        back_off: &mut BackOff,
+    ) -> kthread::Result {
+        // That the modem went is no failure of its.
+        self.modem.still_there(stop)?;
+        self.report(stop, error);
+        let time = back_off.next(self.modem.is_unsure());
+        self.modem.wait_for_retry(stop, time)?;
+        Ok(())
+    }
+
+    /// Tells log and user space of a failure, unless it is the same as the last time.
+    fn report(&self, stop: &Stop, error: kernel::error::Error) {
+        let modem = &self.modem;
+        let Ok(Some(reason)) = modem.status().fail(error) else {
+            return;
+        };
+        dev_err!(
+            modem,
+            "{}; tried again from time to time, and when somebody writes to 'retry' in {}\n",
+            &*reason,
+            SysfsFolder(modem)
+        );
+        let atm = self
+            .connected
+            .lock()
+            .as_ref()
+            .map(|known| known.atm.number());
+        modem.announce(stop, Event::Failed, atm);
+    }
+}
+
+/// Where the files of a modem are.
+struct SysfsFolder<'a>(&'a Modem);
+
+impl kernel::fmt::Display for SysfsFolder<'_> {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let device: &device::Device = self.0.as_ref();
+        f.write_fmt(fmt!("/sys/bus/usb/devices/{}", device.name()))
+    }
+}
+
+/// How long it is until a modem that has failed is tried again.
+struct BackOff {
+    next: Option<i64>,
+}
+
+impl BackOff {
+    /// The first time, in seconds, and the longest.
+    const FIRST: i64 = 5;
+    const MAX: i64 = 60;
+
+    fn new() -> Self {
+        Self { next: None }
+    }
+
+    /// The time from this failure to the next try. A reset may help at once, the first time.
+    fn next(&mut self, with_reset: bool) -> Delta {
+        let seconds = match self.next {
+            None if with_reset => 0,
+            None => Self::FIRST,
+            Some(seconds) => seconds,
+        };
+        self.next = Some((seconds * 2).clamp(Self::FIRST, Self::MAX));
+        Delta::from_secs(seconds)
+    }
+}
+
+/// What the device's file in `/proc/net/atm` begins with: its name and where it is plugged in.
+fn description(interface: &usb::Interface<device::Core<'_>>) -> Result<CString> {
+    let product = interface.device().product().unwrap_or(c"");
+    let path = interface.usb_path()?;
+    CString::try_from_fmt(fmt!("{} ({})", product, &*path))
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a modem says of itself in sysfs, and in the log when something fails.
+
+use core::fmt;
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    str::CString,
+    sync::SpinLock, //
+};
+
+/// How the line is, in the words of the file `line`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineStatus {
+    Unknown,
+    Down,
+    Synchronising,
+    /// With its rates in kilobits a second.
+    Up {
+        down: u32,
+        up: u32,
+    },
+}
+
+impl LineStatus {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Down => "down",
+            Self::Synchronising => "synchronising",
+            Self::Up { .. } => "up",
+        }
+    }
+
+    pub(crate) fn is_up(self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
+}
+
+/// What is known of one modem.
+#[pin_data]
+pub(crate) struct Status {
+    #[pin]
+    state: SpinLock<State>,
+}
+
+struct State {
+    phase: &'static str,
+    /// Bytes of firmware that the modem has, and wants.
+    sent: usize,
+    total: usize,
+    /// Why the step at hand fails, if somebody knew better than the error does.
+    reason: Option<CString>,
+    /// Why the last step that failed did.
+    last_error: Option<CString>,
+    line: LineStatus,
+}
+
+impl Status {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            state <- new_spinlock!(State {
+                phase: "waiting for its thread",
+                sent: 0,
+                total: 0,
+                reason: None,
+                last_error: None,
+                line: LineStatus::Unknown,
+            }),
+        })
+    }
+
+    pub(crate) fn set_phase(&self, phase: &'static str) {
+        self.state.lock().phase = phase;
+    }
+
+    pub(crate) fn set_progress(&self, sent: usize, total: usize) {
+        let mut state = self.state.lock();
+        (state.sent, state.total) = (sent, total);
+    }
+
+    /// Says why the step at hand fails.
+    pub(crate) fn set_reason(&self, reason: CString) {
+        let before = self.state.lock().reason.replace(reason);
+        // Not with the lock held.
+        drop(before);
+    }
+
+    /// Sets how the line is, and returns how it was.
+    pub(crate) fn set_line(&self, line: LineStatus) -> LineStatus {
+        core::mem::replace(&mut self.state.lock().line, line)
+    }
+
+    /// The step at hand failed with `error`: keeps the reason, and returns it if the step before
+    /// that failed did so for another one. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn fail(&self, error: Error) -> Result<Option<CString>> {
+        let (phase, reason) = {
+            let mut state = self.state.lock();
+            (state.phase, state.reason.take())
+        };
+        let reason = match reason {
+            Some(reason) => reason,
+            None => CString::try_from_fmt(fmt!("{} failed: {}", phase, words(error)))?,
+        };
+        let copy = (*reason).try_into()?;
+        let before = self.state.lock().last_error.replace(copy);
+        let is_news = before.is_none_or(|before| *before != *reason);
+        Ok(is_news.then_some(reason))
+    }
+
+    /// All is well.
+    pub(crate) fn succeed(&self) {
+        let mut state = self.state.lock();
+        let before = (state.reason.take(), state.last_error.take());
+        drop(state);
+        drop(before);
+    }
+
+    /// The file `phase`: what is being done now.
+    pub(crate) fn show_phase(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let phase = self.state.lock().phase;
+        out.write_str(phase)
+    }
+
+    /// The file `firmware_sent`: how many bytes of firmware the modem has taken.
+    pub(crate) fn show_sent(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let sent = self.state.lock().sent;
+        write!(out, "{sent}")
+    }
+
+    /// The file `firmware_size`: how many it wants; 0 before that is known, and where it wants
+    /// none.
+    pub(crate) fn show_total(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let total = self.state.lock().total;
+        write!(out, "{total}")
+    }
+
+    /// The file `last_error`: why the last step that failed did; empty once the modem is up.
+    pub(crate) fn show_last_error(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let state = self.state.lock();
+        let error = state.last_error.as_deref();
+        out.write_str(error.and_then(|text| text.to_str().ok()).unwrap_or(""))
+    }
+
+    /// The file `line`.
+    pub(crate) fn show_line(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let line = self.state.lock().line;
+        out.write_str(line.word())
+    }
+
+    /// The file `rate_down`: kilobits a second towards us; 0 if the line is not up.
+    pub(crate) fn show_rate_down(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}", self.rates().0)
+    }
+
+    /// The file `rate_up`: the same for the other way.
+    pub(crate) fn show_rate_up(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        write!(out, "{}", self.rates().1)
+    }
+
+    fn rates(&self) -> (u32, u32) {
+        match self.state.lock().line {
+            LineStatus::Up { down, up } => (down, up),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// What an error means, for those who have to do with modems and not with errors.
+fn words(error: Error) -> impl kernel::fmt::Display {
+    let meaning = match error {
+        EPIPE => "the modem refused",
+        ETIMEDOUT => "the modem did not answer in time",
+        EPROTO | EILSEQ | ETIME => "the modem does not answer at all, or the cable is bad",
+        EOVERFLOW => "the modem said more than it was asked for",
+        EIO => "the modem's answer is too short",
+        ENODEV | ESHUTDOWN => "the modem is gone",
+        EHOSTUNREACH => "the modem sleeps",
+        ENOMEM => "no memory",
+        ENOENT => "there is no such thing",
+        _ => "an error",
+    };
+    Meaning(meaning, error)
+}
+
+/// An error and what it means.
+struct Meaning(&'static str, Error);
+
+impl kernel::fmt::Display for Meaning {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let Self(meaning, error) = self;
+        f.write_fmt(fmt!("{} ({:?})", *meaning, *error))
+    }
+}
