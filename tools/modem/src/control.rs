@@ -78,7 +78,7 @@ impl Device {
         } else {
             Fault::SilentStartUp
         };
-        self.loader.is_running() && self.options.has(fault)
+        self.frozen || (self.loader.is_running() && self.options.has(fault))
     }
 
     fn special_answer(&self, setup: Setup) -> Option<lies::Answer> {

@@ -69,6 +69,8 @@ pub(crate) struct Device {
     pub(crate) loop_back: LoopBack,
     /// What it says besides what a modem should, by endpoint.
     says: BTreeMap<u8, VecDeque<Said>>,
+    /// Whether it answers nothing of its own any more.
+    pub(crate) frozen: bool,
     gone: bool,
     /// How busy each endpoint has been.
     pub(crate) peaks: BTreeMap<u8, Peak>,
@@ -86,15 +88,15 @@ impl Device {
         } else {
             Loader::new(options.firmware.clone())
         };
-        let training = (!options.has(Fault::NoLine)).then_some(options.training);
         Self {
             queues: BTreeMap::new(),
             configuration: 0,
             settings: [0; INTERFACES],
             loader,
-            line: Line::new(options.rates, training),
+            line: Self::line(&options),
             loop_back: LoopBack::new(options.vcs.clone()),
             says: BTreeMap::new(),
+            frozen: false,
             gone: false,
             peaks: BTreeMap::new(),
             replies: Vec::new(),
@@ -102,6 +104,12 @@ impl Device {
             counters: Counters::default(),
             options,
         }
+    }
+
+    /// Its line, before it is started.
+    pub(crate) fn line(options: &Options) -> Line {
+        let training = (!options.has(Fault::NoLine)).then_some(options.training);
+        Line::new(options.rates, training)
     }
 
     /// Does what the host wants.
@@ -239,6 +247,7 @@ impl Device {
         }
         self.configuration = 0;
         self.settings = [0; INTERFACES];
+        self.thaw();
         self.loader.reset();
         self.loop_back.reset();
         for queue in self.queues.values_mut() {
@@ -367,6 +376,7 @@ impl Device {
                 let sent = self.queues.get_mut(&CONTROL).map(Queue::take_data);
                 self.control(at, transfer, &sent.unwrap_or_default())
             }
+            other if self.frozen && other != CONTROL => Start::Stick,
             INTERRUPT_IN if self.line.next_event().is_none() => Start::Wait,
             INTERRUPT_IN if length < LineEvent::LEN => Start::Done(Status::BABBLE, Vec::new()),
             INTERRUPT_IN => Start::Fly(LineEvent::LEN, Then::Complete),

@@ -60,6 +60,7 @@ mod bus;
 mod cells;
 mod circuits;
 mod control;
+mod crash;
 mod descriptors;
 mod device;
 mod far_end;
@@ -74,6 +75,7 @@ mod usbip;
 mod vhci;
 
 pub use bus::{BULK_BYTES_PER_FRAME, Bus};
+pub use crash::Crash;
 pub use far_end::{Encapsulation, Equipment, FarEnd, Termination, hdlc};
 pub use firmware::{Image, Stage};
 pub use lies::{Answer, Failure, Fate, Lie, Said};

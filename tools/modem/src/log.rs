@@ -81,6 +81,8 @@ pub enum What {
     },
     /// The line went down.
     LineDown,
+    /// It fails in service.
+    Crashed,
     /// An endpoint refused a transfer.
     Stalled {
         /// The endpoint's address.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use wire::cell::Vc;
 
+use crate::crash::Crash;
 use crate::device::Device;
 use crate::far_end::FarEnd;
 use crate::lies::Said;
@@ -197,6 +198,12 @@ impl Modem {
     pub fn drop_line(&self) {
         self.shared
             .change(|device| device.drop_line(Instant::now()));
+    }
+
+    /// Fails in this way, at once.
+    pub fn crash(&self, crash: Crash) {
+        self.shared
+            .change(|device| device.crash(Instant::now(), crash));
     }
 
     /// The far end of the channel `vc`, whose cells are not sent back any more.

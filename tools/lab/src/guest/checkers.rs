@@ -277,7 +277,7 @@ pub fn starve_modem(host: &Host) -> Result<()> {
         plugged::wait_until("the modem is up", || {
             is_up = AtmDevice::of(modem.device()).is_some_and(|atm| atm.has_carrier());
             let has_failed = shortage.has_struck().unwrap_or(true);
-            is_up || (has_failed && modem.threads().is_empty())
+            is_up || (has_failed && (modem.threads().is_empty() || modem.is_waiting()))
         })?;
         let folder = modem.folder();
         drop(modem);

@@ -13,6 +13,7 @@ pub mod hostile;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;
+pub mod life;
 pub mod machine;
 pub mod modules;
 pub mod plugged;
@@ -20,6 +21,8 @@ pub mod removal;
 pub mod scenarios;
 pub mod surface;
 pub mod sysfs;
+pub mod uevents;
+pub mod usbfs;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

@@ -31,6 +31,18 @@ pub struct Plugged {
     port: Port,
 }
 
+impl Drop for Plugged {
+    /// Pulls it out, and lets the kernel notice before anything else is done. The virtual host
+    /// controller forgets a transfer that is submitted and cancelled while its connection ends,
+    /// and then its driver waits for ever: no cable is pulled in the instant in which its driver
+    /// is removed.
+    fn drop(&mut self) {
+        self.modem.unplug();
+        // Where the driver blocks, somebody else says so.
+        self.modem.wait_forgotten(Duration::from_secs(2));
+    }
+}
+
 impl Plugged {
     /// Plugs it in. The kernel takes a moment to find it.
     pub fn new(options: Options) -> Result<Self> {
@@ -125,11 +137,6 @@ impl Plugged {
         let own = format!("speedtch/{}", self.device());
         let is_ours = |thread: &Thread| thread.name == "speedtch" || thread.name.starts_with(&own);
         driver_threads().into_iter().filter(is_ours).collect()
-    }
-
-    /// Waits until no kernel thread works for this modem.
-    pub fn await_no_thread(&self) -> Result<()> {
-        wait_until("the modem's threads are gone", || self.threads().is_empty())
     }
 
     /// What the modem is doing, in words, from its own log.

@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, clients, firmware, hostile, kexample, modules, surface};
+use super::{Host, clients, firmware, hostile, kexample, life, modules, surface};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -61,6 +61,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(kexample::SCENARIOS)
         .chain(hostile::SCENARIOS)
         .chain(surface::SCENARIOS)
+        .chain(life::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.
@@ -359,7 +360,6 @@ fn missing_firmware_is_said() -> Result<()> {
     plugged::wait_until("the log names the missing file", || {
         log.has("speedtch-2.bin")
     })?;
-    modem.await_no_thread()?;
     ensure!(modem.folder().exists(), "the device is gone");
     ensure!(
         AtmDevice::all().is_empty(),

@@ -1,0 +1,303 @@
+//! A modem's life: it says what it does, it does not give up, and whoever has
+//! opened a connection keeps it while the modem is brought back.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use modem::{Crash, What};
+
+use super::atmpvc::Pvc;
+use super::kmsg::Kmsg;
+use super::plugged::{Plugged, options, wait_until};
+use super::scenarios::Scenario;
+use super::sysfs::AtmDevice;
+use super::uevents::Uevents;
+use super::{firmware, modules, usbfs};
+use crate::protocol::Driver;
+
+/// The scenarios of this file.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("life::says_what_it_does", |_| says_what_it_does()),
+    ("life::firmware_is_taken_when_told", |_| {
+        firmware_comes_later(Plugged::retry)
+    }),
+    ("life::firmware_is_taken_by_itself", |_| {
+        firmware_comes_later(|_| Ok(()))
+    }),
+    ("life::refused_firmware_is_tried_again", |_| {
+        refused_firmware_is_tried_again()
+    }),
+    ("life::rebooted_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Reboot)
+    }),
+    ("life::frozen_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Freeze)
+    }),
+    ("life::stalled_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Stall)
+    }),
+    ("life::reset_by_others_is_survived", |_| {
+        reset_by_others_is_survived()
+    }),
+    ("life::sleep_is_survived", |_| sleep_is_survived()),
+    ("life::reset_in_the_upload_is_survived", |_| {
+        reset_in_the_upload_is_survived()
+    }),
+];
+
+/// The file of the firmware's second stage.
+const STAGE_2: &str = "/lib/firmware/speedtch-2.bin";
+
+/// What the file `phase` holds between two tries.
+const WAITING: &str = "waiting to try again";
+
+impl Plugged {
+    /// The name of the interface that the driver is bound to.
+    pub fn interface(&self) -> String {
+        format!("{}:1.0", self.device())
+    }
+
+    /// What one of the modem's files holds; nothing where there is none.
+    pub fn file(&self, name: &str) -> String {
+        let file = format!("/sys/bus/usb/devices/{}/{name}", self.interface());
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.trim_end_matches('\n').to_owned()
+    }
+
+    /// Waits until one of the modem's files holds `value`.
+    pub fn await_file(&self, name: &str, value: &str) -> Result<()> {
+        wait_until(&format!("the file {name} says {value:?}"), || {
+            self.file(name) == value
+        })
+        .with_context(|| format!("it says {:?}", self.file(name)))
+    }
+
+    /// Whether the modem has failed and is tried again later.
+    pub fn is_waiting(&self) -> bool {
+        self.file("phase") == WAITING
+    }
+
+    /// Has the modem tried again.
+    pub fn retry(&self) -> Result<()> {
+        let file = format!("/sys/bus/usb/devices/{}/retry", self.interface());
+        fs::write(&file, "1").with_context(|| format!("cannot write {file}"))
+    }
+
+    /// What user space was told of the modem.
+    fn told(&self, uevents: &Uevents) -> Vec<String> {
+        uevents.values(&self.interface(), "USBATM_EVENT")
+    }
+}
+
+/// The files and the uevents of a modem follow it until its line is up.
+fn says_what_it_does() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    modules::load(Driver::Ours)?;
+    firmware::withhold()?;
+    let modem = Plugged::new(options(1))?;
+    modem.await_file("phase", "looking for stage 1 firmware")?;
+    for (file, value) in [("line", "unknown"), ("rate_down", "0"), ("last_error", "")] {
+        ensure!(
+            modem.file(file) == value,
+            "{file} is {:?} before the modem has its firmware",
+            modem.file(file)
+        );
+    }
+    // What is asked for is refused now, as if there were no files.
+    wait_until("the request for the firmware has failed", || {
+        firmware::refuse();
+        modem.is_waiting()
+    })?;
+    firmware::install()?;
+    modem.retry()?;
+    let atm = modem.await_up()?;
+    modem.await_file("line", "up")?;
+    let total = firmware::TOTAL.to_string();
+    for (file, value) in [
+        ("phase", "watching the line"),
+        ("firmware_sent", &total),
+        ("firmware_size", &total),
+        ("last_error", ""),
+        ("rate_down", "8128"),
+        ("rate_up", "864"),
+    ] {
+        ensure!(
+            modem.file(file) == value,
+            "{file} is {:?} when the line is up",
+            modem.file(file)
+        );
+    }
+    modem.modem().drop_line();
+    wait_until("user space is told that the line went down", || {
+        modem.told(&uevents).len() == 4
+    })?;
+    let told = modem.told(&uevents);
+    ensure!(
+        told == ["failed", "usable", "line-up", "line-down"],
+        "user space was told {told:?}"
+    );
+    let numbers = uevents.values(&modem.interface(), "USBATM_ATM");
+    ensure!(
+        numbers == [const { "" }; 3].map(|_| atm.number.to_string()),
+        "the numbers of the ATM device are {numbers:?}"
+    );
+    Ok(())
+}
+
+/// A file that was missing is taken when it is there, without the modem being touched by
+/// anybody. The log says once what is missing, and where it belongs.
+fn firmware_comes_later(then: impl Fn(&Plugged) -> Result<()>) -> Result<()> {
+    let log = Kmsg::from_now();
+    modules::load(Driver::Ours)?;
+    firmware::install()?;
+    fs::remove_file(STAGE_2)?;
+    let modem = Plugged::new(options(1))?;
+    for _ in 0..3 {
+        modem.await_file("phase", WAITING)?;
+        let error = modem.file("last_error");
+        ensure!(
+            error.starts_with("no stage 2 firmware found!")
+                && error.contains(STAGE_2.split('/').next_back().unwrap_or_default()),
+            "last_error is {error:?}"
+        );
+        modem.retry()?;
+    }
+    let said = log.lines();
+    let said = said
+        .iter()
+        .filter(|line| line.contains("no stage 2 firmware found!"));
+    ensure!(said.count() == 1, "the log repeats itself");
+    modem.await_file("phase", WAITING)?;
+    firmware::install()?;
+    then(&modem)?;
+    modem.await_up()?;
+    ensure!(modem.file("last_error").is_empty(), "an error is left");
+    Ok(())
+}
+
+/// A modem that has refused its firmware is reset, and takes the right one.
+fn refused_firmware_is_tried_again() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    firmware::install()?;
+    fs::write(STAGE_2, "not what it wants")?;
+    let modem = Plugged::new(options(1))?;
+    // Twice: the second time after a reset.
+    let is_reset = |what: &What| matches!(what, What::Reset);
+    modem.await_event("be reset", is_reset)?;
+    modem.await_file("phase", WAITING)?;
+    let error = modem.file("last_error");
+    ensure!(
+        error.contains("upload of stage 2") && error.contains("refused"),
+        "last_error is {error:?}"
+    );
+    firmware::install()?;
+    modem.retry()?;
+    let is_up = |what: &What| matches!(what, What::LineUp { .. });
+    modem.await_event("come up", is_up)?;
+    modem.await_file("line", "up")
+}
+
+/// A connection that stays open while its modem fails, and works again when that is back.
+struct Kept {
+    modem: Plugged,
+    atm: AtmDevice,
+    pvc: Pvc,
+}
+
+impl Kept {
+    /// A modem that is up, with an open connection on which cells come back.
+    fn new() -> Result<Self> {
+        modules::load(Driver::Ours)?;
+        firmware::install()?;
+        let modem = Plugged::new(options(1))?;
+        let atm = modem.await_up()?;
+        modem.await_file("line", "up")?;
+        let pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+        let mut this = Self { modem, atm, pvc };
+        this.echo().context("before anything has happened")?;
+        Ok(this)
+    }
+
+    /// Sends a packet, and takes what comes back.
+    fn echo(&mut self) -> Result<()> {
+        let mut back = [0; 1500];
+        self.pvc.send(&[0x5a; 1500]).context("cannot send")?;
+        let length = self.pvc.receive(&mut back).context("nothing came back")?;
+        ensure!(
+            back[..length] == [0x5a; 1500],
+            "what came back is different ({length} bytes)"
+        );
+        Ok(())
+    }
+
+    /// The line is up, and the connection works that was opened before.
+    fn works(&mut self) -> Result<()> {
+        self.modem.await_file("line", "up")?;
+        let atm = self.modem.await_up()?;
+        ensure!(
+            atm.number == self.atm.number && AtmDevice::all().len() == 1,
+            "it has another ATM device"
+        );
+        self.echo().context("on the connection that was kept")
+    }
+}
+
+/// A modem that fails in service is brought back, and its connections are kept.
+fn crashed_modem_is_brought_back(crash: Crash) -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    kept.modem.modem().crash(crash);
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    let told = kept.modem.told(&uevents);
+    ensure!(
+        told.iter().any(|event| event == "line-down") && told.iter().any(|event| event == "failed"),
+        "user space was told {told:?}"
+    );
+    kept.works()
+}
+
+/// User space resets the modem: it is used again, with its connections.
+fn reset_by_others_is_survived() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    usbfs::reset(kept.modem.device())?;
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    kept.works()
+}
+
+/// The machine goes to sleep, and the modem with it: it is used again, with its connections. The
+/// virtual host controller refuses to sleep, when all devices on it do already, so they are woken
+/// again: that is why this works, and the write fails.
+fn sleep_is_survived() -> Result<()> {
+    let log = Kmsg::from_now();
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    // One device after the other, or the controller refuses before the modem has been asked.
+    fs::write("/sys/power/pm_async", "0")?;
+    let slept = fs::write("/sys/power/state", "freeze");
+    ensure!(
+        slept.is_err() && log.has("Do not suspend"),
+        "the host controller went to sleep"
+    );
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    kept.works()
+}
+
+/// User space resets a modem that takes its firmware: it begins anew.
+fn reset_in_the_upload_is_survived() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    firmware::install()?;
+    let modem = Plugged::new(options(1))?;
+    modem.await_bytes(firmware::TOTAL / 3)?;
+    usbfs::reset(modem.device())?;
+    modem.await_up().map(drop)
+}
