@@ -56,6 +56,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("connection_comes_back_by_udev", |_| {
         with(Driver::Ours, || connection_comes_back(Udev::start))
     }),
+    ("line_that_comes_up_is_dialled", |_| {
+        with(Driver::Ours, line_that_comes_up_is_dialled)
+    }),
     ("c_driver_connection_comes_back_by_udev", |_| {
         with(Driver::C, || connection_comes_back(Udev::start))
     }),
@@ -274,6 +277,27 @@ fn megabytes_there_and_back() -> Result<()> {
     let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
     let _client = provider.explain(ask_for_address())?;
     provider.service(BRIDGED_PROVIDER)?.exchange(64 << 20)
+}
+
+/// A `pppd` that has given up is started again when the line comes up, although the
+/// modem and its ATM device have been there all the time.
+fn line_that_comes_up_is_dialled() -> Result<()> {
+    let udev = Udev::start()?;
+    let mut provider = Provider::new()?;
+    let kind = Encapsulation::PppVcMultiplexed;
+    provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
+    let service = provider.service(PPP_PROVIDER)?;
+    let (modem, _) = plug(&mut provider, alive())?;
+    let again = service
+        .exchange(SOME)
+        .and_then(|()| udev.hang_up())
+        .and_then(|()| {
+            ensure!(!udev.has_dialled(), "it has not given up");
+            modem.modem().drop_line();
+            service.exchange(SOME)
+        });
+    let result = provider.explain(udev.explain(again));
+    result.and(udev.end())
 }
 
 /// A modem is pulled in the middle of a transfer and plugged in again: by the rule that

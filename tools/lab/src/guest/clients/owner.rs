@@ -84,10 +84,23 @@ impl Udev {
         }
     }
 
+    /// Ends the `pppd` that was started without `systemd`, and waits until it is gone.
+    pub fn hang_up(&self) -> Result<()> {
+        let Some(pid) = process() else {
+            return Ok(());
+        };
+        let _ = kill(pid, Signal::SIGTERM);
+        plugged::wait_until("pppd has ended", || {
+            // An orphan, so a child of ours.
+            let waited = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+            !matches!(waited, Ok(WaitStatus::StillAlive))
+        })
+    }
+
     /// Ends what the rule has started.
     pub fn end(self) -> Result<()> {
         if !self.by_systemd {
-            return hang_up_for_good();
+            return self.hang_up();
         }
         // All that is in the machine goes with its first program.
         drop(self.daemon);
@@ -117,17 +130,4 @@ fn forget() {
         let _ = fs::remove_dir_all(folder);
     }
     let _ = fs::remove_file(PID_FILE);
-}
-
-/// Ends the `pppd` that was started without `systemd`, and waits until it is gone.
-fn hang_up_for_good() -> Result<()> {
-    let Some(pid) = process() else {
-        return Ok(());
-    };
-    let _ = kill(pid, Signal::SIGTERM);
-    plugged::wait_until("pppd has ended", || {
-        // An orphan, so a child of ours.
-        let waited = waitpid(pid, Some(WaitPidFlag::WNOHANG));
-        !matches!(waited, Ok(WaitStatus::StillAlive))
-    })
 }
