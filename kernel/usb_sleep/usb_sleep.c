@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sends the USB devices that have a driver named here to sleep while it is
+ * loaded, and wakes them, as the USB core does with a device that is idle.
+ *
+ * The sleep of the whole machine can't be had with emulated devices, because
+ * they are programs, which are frozen first. The driver is asked in the same way.
+ */
+#include <linux/module.h>
+#include <linux/pm_runtime.h>
+#include <linux/usb.h>
+
+static char *driver = "speedtch";
+module_param(driver, charp, 0444);
+MODULE_PARM_DESC(driver, "whose devices are to sleep");
+
+static bool is_meant(struct usb_interface *intf)
+{
+	return intf->dev.driver && !strcmp(intf->dev.driver->name, driver);
+}
+
+/* Lets the interfaces sleep, which their driver does not allow, or ends that. */
+static void allow(struct usb_device *udev, bool allowed)
+{
+	int i;
+
+	for (i = 0; i < udev->actconfig->desc.bNumInterfaces; i++) {
+		struct device *dev = &udev->actconfig->interface[i]->dev;
+
+		if (allowed) {
+			pm_runtime_enable(dev);
+			pm_runtime_suspend(dev);
+		} else {
+			pm_runtime_resume(dev);
+			pm_runtime_disable(dev);
+		}
+	}
+	if (allowed)
+		usb_enable_autosuspend(udev);
+	else
+		usb_disable_autosuspend(udev);
+}
+
+static int sleep_and_wake(struct usb_device *udev, void *unused)
+{
+	int err;
+
+	if (!udev->actconfig || !is_meant(udev->actconfig->interface[0]))
+		return 0;
+	allow(udev, true);
+	err = pm_runtime_suspend(&udev->dev);
+	dev_info(&udev->dev, "sent to sleep: %d, state %d\n", err, udev->state);
+	if (!err && udev->state != USB_STATE_SUSPENDED)
+		err = -EIO;
+	pm_runtime_resume(&udev->dev);
+	allow(udev, false);
+	return err < 0 ? err : 0;
+}
+
+static int __init usb_sleep_init(void)
+{
+	return usb_for_each_dev(NULL, sleep_and_wake);
+}
+module_init(usb_sleep_init);
+
+static void __exit usb_sleep_exit(void)
+{
+}
+module_exit(usb_sleep_exit);
+
+MODULE_DESCRIPTION("Sends USB devices to sleep and wakes them");
+MODULE_AUTHOR("Threadline developers");
+MODULE_LICENSE("GPL");
