@@ -69,6 +69,7 @@ impl Screen {
             } => self.modem(name, phase, *bytes, *total),
             FromGuest::Measured(measurement) => self.measured.push(measurement.clone()),
             FromGuest::Ready
+            | FromGuest::Fact { .. }
             | FromGuest::Sample { .. }
             | FromGuest::Figures { .. }
             | FromGuest::Done { .. } => {}

@@ -14,6 +14,7 @@ mod fail;
 mod gallery;
 mod guest;
 mod kernel_log;
+mod parity;
 mod protocol;
 mod root;
 mod setup;

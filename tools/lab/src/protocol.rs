@@ -19,6 +19,8 @@ pub enum Job {
     Demonstration,
     /// The scenario of this name.
     Scenario(String),
+    /// Tell what a user can see of a modem driver.
+    Parity(Driver),
     /// Break: what the lab has to notice is tested too.
     Break(Breakage),
     /// Take a modem away once, and measure it.
@@ -119,6 +121,13 @@ pub enum FromGuest {
     Heading(String),
     /// A fact that the job shows.
     Note(String),
+    /// What a user can see of a driver, under a name that is the same for all.
+    Fact {
+        /// The name.
+        what: String,
+        /// What there is to see.
+        value: String,
+    },
     /// How far a modem is.
     Modem {
         /// What the account calls it.

@@ -19,7 +19,7 @@ use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab, doc, modules};
 use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Options, Vm};
-use crate::{bench, commands};
+use crate::{bench, commands, parity};
 
 mod debug;
 mod junit;
@@ -95,6 +95,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         vm_trial(&clients, format!("clients::{name}"), job)
     }));
     grounds.push(clients);
+    trials.push(parity_test(lab, &kernel, &ground));
     let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &ground.options));
     trials.extend(gallery_tests(lab, &ground, &gallery)?);
     if !with_debug_kernel.is_empty() {
@@ -273,6 +274,14 @@ fn has_no_unsafe(source: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Our modules beside the stock C ones, as a user sees them.
+fn parity_test(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Trial {
+    let (lab, kernel) = (lab.clone(), kernel.clone());
+    ground.trial("parity::with_the_c_modules".to_owned(), move |ground| {
+        ground.with_vm(|vm| parity::check(&lab, &kernel, vm, SILENCE))
+    })
 }
 
 /// That the lab notices a guest that breaks, and says what it saw.

@@ -150,6 +150,46 @@ impl Pvc {
     }
 }
 
+/// Requests about an ATM device: what the layer asks its driver, and one that no driver knows.
+/// `_IOW('a', …, struct atmif_sioc)`.
+pub const REQUESTS: [(&str, libc::c_ulong); 3] = [
+    ("ATM_QUERYLOOP", 0x4010_6154),
+    ("ATM_GETLOOP", 0x4010_6152),
+    ("ATM_GETCIRANGE", 0x4010_618a),
+];
+
+/// `struct atmif_sioc`.
+#[repr(C)]
+struct DeviceRequest {
+    number: libc::c_int,
+    length: libc::c_int,
+    argument: *mut [u8; 8],
+}
+
+/// Makes a request about the ATM device number `interface`; what it answers, up to 8 bytes.
+pub fn request(interface: i16, request: libc::c_ulong) -> io::Result<[u8; 8]> {
+    // SAFETY: no pointers are passed.
+    let fd = check(unsafe {
+        libc::socket(
+            libc::AF_ATMPVC,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+            ATM_AAL5,
+        )
+    })?;
+    // SAFETY: `fd` has just been opened and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let mut answer = [0xee; 8];
+    let mut argument = DeviceRequest {
+        number: interface.into(),
+        length: 8,
+        argument: &raw mut answer,
+    };
+    // SAFETY: the pointers are to memory of our own that lasts longer than the call, and no
+    // request in use here writes more than 8 bytes.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut argument) })?;
+    Ok(answer)
+}
+
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
         Err(io::Error::last_os_error())

@@ -59,6 +59,12 @@ fn write(lengths: [usize; 2]) -> Result<()> {
     Ok(())
 }
 
+/// Puts only the first stage there.
+pub fn install_first() -> Result<()> {
+    let file = FILES[0];
+    fs::write(file, stage(0, STAGES[0])).with_context(|| format!("cannot write {file}"))
+}
+
 /// Takes the firmware away, and has the kernel ask user space for it, which
 /// never answers here: the driver waits for as long as the kernel lets it.
 pub fn withhold() -> Result<()> {
@@ -76,6 +82,12 @@ fn force_fallback(on: bool) -> Result<()> {
 /// Whether some driver waits for user space to deliver its firmware.
 pub fn is_awaited() -> bool {
     awaited().next().is_some()
+}
+
+/// The names of the firmware that drivers wait for.
+pub fn awaited_names() -> Vec<String> {
+    let names = awaited().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    names.collect()
 }
 
 /// Answers every wait for firmware with "there is none".

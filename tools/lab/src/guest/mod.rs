@@ -16,6 +16,7 @@ pub mod kthread;
 pub mod life;
 pub mod machine;
 pub mod modules;
+pub mod parity;
 pub mod plugged;
 pub mod removal;
 pub mod scenarios;
@@ -99,6 +100,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
     let result = match job {
         Job::Demonstration => demonstration::run(host),
         Job::Scenario(name) => scenarios::run(name, host),
+        Job::Parity(driver) => parity::gather(*driver, host),
         Job::Break(breakage) => machine::break_down(*breakage),
         Job::Removal {
             driver,

@@ -167,17 +167,18 @@ fn parameters_reach_the_modem(driver: Driver) -> Result<()> {
     echo(&atm, 8, 35, 1500, 5).map(drop)
 }
 
+/// Whether a vendor's request reads: the numbers are shared with those that write.
+pub fn reads(request: &Request) -> bool {
+    let status = [STATUS_E.value, STATUS_F.value].contains(&request.value);
+    request.request == 0x12 || (request.request == 0x01 && status)
+}
+
 /// The vendor's requests that wrote something: which, and what.
-fn told(modem: &Plugged) -> Vec<(u16, Vec<u8>)> {
-    let is_write = |request: &Request| {
-        // The line's status is read by a request of the same number.
-        let reads = [STATUS_E.value, STATUS_F.value].contains(&request.value);
-        [0x01, 0x32].contains(&request.request) && !reads
-    };
+pub fn told(modem: &Plugged) -> Vec<(u16, Vec<u8>)> {
     let events = modem.modem().events().into_iter();
     events
         .filter_map(|event| match event.what {
-            What::Vendor { request, data, .. } if is_write(&request) => Some((request.value, data)),
+            What::Vendor { request, data, .. } if !reads(&request) => Some((request.value, data)),
             _ => None,
         })
         .collect()

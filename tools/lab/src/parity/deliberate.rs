@@ -1,0 +1,22 @@
+//! Where our modules differ from the C ones, and mean to.
+
+/// Names of facts, in which `*` stands for anything, and why they are not the same.
+pub const DELIBERATE: &[(&str, &str)] = &[
+    (
+        "load speedtch altsetting=4294967296",
+        "Refused either way; ours says in the log which texts it takes.",
+    ),
+    (
+        "load speedtch Modem*=256",
+        "Refused either way; ours says in the log which texts it takes.",
+    ),
+    (
+        "insmod of the stock cxacru",
+        "What usbatm offers to minidrivers is in Rust here; stock ones need the stock usbatm.",
+    ),
+    (
+        "modem with *: resets",
+        "The hub has just reset it, and nobody can break off another reset: that comes when an \
+         upload has failed.",
+    ),
+];
