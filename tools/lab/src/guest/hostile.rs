@@ -59,6 +59,10 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         urbs::no_answer_at_every_urb,
     ),
     ("hostile::silence_at_every_urb", urbs::silence_at_every_urb),
+    ("hostile::unplug_in_a_reset", |_| urbs::unplug_in_a_reset()),
+    ("hostile::another_device_after_a_reset", |_| {
+        urbs::another_device_after_a_reset()
+    }),
 ];
 
 /// A machine with our driver and a good modem, whose line is up.

@@ -96,6 +96,44 @@ pub fn silence_at_every_urb(host: &Host) -> Result<()> {
     at_each(host, Fate::Silence, comes_up_or_says_why)
 }
 
+/// A modem whose first piece of firmware fails, so that the driver resets it, and the
+/// number of the transfer that the reset begins with.
+fn to_be_reset() -> Result<(Options, u64)> {
+    let options = short()?;
+    // The question whether it is alive, and the first piece of the first stage.
+    let second = transfers_of_an_init(&options)?.start() + 1;
+    let failed = Fault::AtUrb(second, Fate::Fail(Failure::NoAnswer));
+    Ok((options.fault(failed), second + 1))
+}
+
+/// The plug is pulled while the driver resets the modem: in each of its transfers.
+pub fn unplug_in_a_reset() -> Result<()> {
+    let (options, first) = to_be_reset()?;
+    let unplug = |at| options.clone().fault(Fault::AtUrb(at, Fate::Unplug));
+    let modems = (first..first + BATCH as u64).map(|at| Plugged::new(unplug(at)));
+    let modems = modems.collect::<Result<Vec<_>>>()?;
+    let mut resets = 0;
+    for modem in &modems {
+        let unplugged = |what: &What| matches!(what, What::Unplugged { .. });
+        modem.await_event("be unplugged", unplugged)?;
+        let events = modem.modem().events();
+        resets += usize::from(events.iter().any(|event| event.what == What::Reset));
+    }
+    ensure!(resets > BATCH / 2, "only {resets} modems were reset");
+    gone(modems)?;
+    modules::unload()
+}
+
+/// The driver resets the modem, which is another one then: it comes up as that.
+pub fn another_device_after_a_reset() -> Result<()> {
+    let (options, _) = to_be_reset()?;
+    let modem = Plugged::new(options.fault(Fault::OtherAfterReset))?;
+    modem.await_event("be reset", |what| *what == What::Reset)?;
+    modem.await_up()?;
+    gone(vec![modem])?;
+    modules::unload()
+}
+
 fn comes_up_or_says_why(modem: &Plugged, log: &Kmsg) -> Result<()> {
     let why = format!("speedtch {}:1.0: giving up", modem.device());
     wait_until("it is up, or the log says why not", || {
