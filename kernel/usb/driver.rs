@@ -13,7 +13,8 @@ use crate::{
         DeviceId,
         IdTable, //
     },
-    interface::Interface, //
+    interface::Interface,
+    sys, //
 };
 use core::{
     mem::offset_of,
@@ -346,6 +347,9 @@ fn is_claimed(intf: &Interface<device::Core<'_>>) -> bool {
     found
 }
 
+/// How long a device may take to answer that an interface of it is released.
+const RELEASE_MSECS: c_int = 200;
+
 /// Releases all that was claimed for `intf`, or all that was probed, if `intf` was claimed.
 #[inline(never)]
 fn release(intf: &Interface<device::Core<'_>>, are_probed: bool) {
@@ -353,7 +357,9 @@ fn release(intf: &Interface<device::Core<'_>>, are_probed: bool) {
         if has_data(other) == are_probed && !ptr::eq(other.as_raw(), intf.as_raw()) {
             // SAFETY: The interface is valid and has a driver, and the device lock is held. If it
             // is being unbound already, it is left alone.
-            unsafe { bindings::usb_driver_release_interface(of(other.as_raw()), other.as_raw()) };
+            unsafe {
+                sys::threadline_usb_release(of(other.as_raw()), other.as_raw(), RELEASE_MSECS)
+            };
         }
     });
 }

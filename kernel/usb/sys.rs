@@ -4,7 +4,10 @@
 
 use kernel::{
     bindings,
-    ffi::c_uint, //
+    ffi::{
+        c_int,
+        c_uint, //
+    }, //
 };
 
 #[allow(
@@ -19,4 +22,9 @@ unsafe extern "C" {
     ) -> c_uint;
     pub(crate) fn threadline_usb_trylock_device(dev: *mut bindings::usb_device) -> bool;
     pub(crate) fn threadline_usb_unlock_device(dev: *mut bindings::usb_device);
+    pub(crate) fn threadline_usb_release(
+        driver: *mut bindings::usb_driver,
+        intf: *mut bindings::usb_interface,
+        msecs: c_int,
+    );
 }
