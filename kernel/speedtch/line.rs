@@ -131,10 +131,7 @@ impl Watch<'_> {
                     self.tell(&status)?;
                     POLL_MSECS
                 }
-                Err(Error::Failed(error)) => {
-                    self.complain(error);
-                    self.poll_after_failure(error)?
-                }
+                Err(Error::Failed(error)) => self.poll_after_failure(error)?,
                 Err(Error::Stopped) => return Err(Error::Stopped),
             };
             self.wait_for_event(poll)?;
@@ -149,10 +146,14 @@ impl Watch<'_> {
     ///
     /// `error`, if that was often enough.
     fn poll_after_failure(&mut self, error: kernel::error::Error) -> Result<i64> {
+        let is_first = !core::mem::replace(&mut self.is_mute, true);
+        if is_first {
+            self.complain(error);
+        }
         let received = self.line.received();
         if core::mem::replace(&mut self.received, received) != received {
             self.failures = 0;
-            return Ok(POLL_MSECS);
+            return Ok(if is_first { RECHECK_MSECS } else { POLL_MSECS });
         }
         self.failures += 1;
         if self.failures == PATIENCE {
@@ -254,10 +255,8 @@ impl Watch<'_> {
         );
     }
 
-    /// Logs that the modem does not tell its state, the first time.
-    fn complain(&mut self, error: kernel::error::Error) {
-        let is_news = !core::mem::replace(&mut self.is_mute, true);
-        if is_news && !is_gone(error) {
+    fn complain(&self, error: kernel::error::Error) {
+        if !is_gone(error) {
             let number = self.line.number();
             dev_warn!(
                 self.modem,
