@@ -46,6 +46,11 @@ impl Device {
     /// Answers a control transfer.
     pub(crate) fn control(&mut self, now: Instant, transfer: Transfer, sent: &[u8]) -> Start {
         let Transfer { length, setup, .. } = transfer;
+        if self.dead {
+            let request = setup.request;
+            self.note(now, What::Ignored { request });
+            return Start::Stick;
+        }
         let answer = if setup.is_in() != transfer.is_in() && length != 0 {
             // The two don't agree on who sends.
             None

@@ -21,6 +21,8 @@ pub enum Crash {
     Freeze,
     /// The endpoint that cells come from is halted; all else works.
     Stall,
+    /// Nothing at all is answered any more.
+    Die,
 }
 
 impl Device {
@@ -30,6 +32,7 @@ impl Device {
         match crash {
             Crash::Reboot => self.forget(),
             Crash::Freeze => self.frozen = true,
+            Crash::Die => (self.frozen, self.dead) = (true, true),
             Crash::Stall => {
                 self.set_halt(DATA_IN, true);
                 self.kick(DATA_IN, now);

@@ -71,6 +71,8 @@ pub(crate) struct Device {
     says: BTreeMap<u8, VecDeque<Said>>,
     /// Whether it answers nothing of its own any more.
     pub(crate) frozen: bool,
+    /// Whether it answers nothing at all.
+    pub(crate) dead: bool,
     gone: bool,
     /// How busy each endpoint has been.
     pub(crate) peaks: BTreeMap<u8, Peak>,
@@ -97,6 +99,7 @@ impl Device {
             loop_back: LoopBack::new(options.vcs.clone()),
             says: BTreeMap::new(),
             frozen: false,
+            dead: false,
             gone: false,
             peaks: BTreeMap::new(),
             replies: Vec::new(),

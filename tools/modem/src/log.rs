@@ -83,6 +83,11 @@ pub enum What {
     LineDown,
     /// It fails in service.
     Crashed,
+    /// It is asked something, and won't ever answer anything any more.
+    Ignored {
+        /// `bRequest`.
+        request: u8,
+    },
     /// An endpoint refused a transfer.
     Stalled {
         /// The endpoint's address.

@@ -65,12 +65,25 @@ pub fn install_first() -> Result<()> {
     fs::write(file, stage(0, STAGES[0])).with_context(|| format!("cannot write {file}"))
 }
 
-/// Takes the firmware away, and has the kernel ask user space for it, which
-/// never answers here: the driver waits for as long as the kernel lets it.
-pub fn withhold() -> Result<()> {
+/// Puts firmware there whose second stage the modem refuses.
+pub fn install_wrong() -> Result<()> {
+    install()?;
+    fs::write(FILES[1], "not what it wants").context("cannot write the wrong firmware")
+}
+
+/// Takes the firmware away. The kernel does not ask anybody else for it.
+pub fn remove() -> Result<()> {
+    force_fallback(false)?;
     for file in FILES {
         let _ = fs::remove_file(file);
     }
+    Ok(())
+}
+
+/// Takes the firmware away, and has the kernel ask user space for it, which
+/// never answers here: the driver waits for as long as the kernel lets it.
+pub fn withhold() -> Result<()> {
+    remove()?;
     force_fallback(true)
 }
 

@@ -3,17 +3,18 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use modem::{Crash, What};
 
 use super::atmpvc::Pvc;
 use super::kmsg::Kmsg;
-use super::plugged::{Plugged, options, wait_until};
+use super::plugged::{LIMIT, Plugged, options, wait_until};
+use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::scenarios::Scenario;
 use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
 use super::{firmware, modules, usbfs};
-use crate::protocol::Driver;
+use crate::protocol::{Driver, Took};
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
@@ -38,6 +39,25 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::reset_by_others_is_survived", |_| {
         reset_by_others_is_survived()
+    }),
+    ("life::dead_modem_is_let_go", |_| dead_modem_is_let_go()),
+    ("life::eight_modems_go_while_they_fail", |_| {
+        eight_modems_go(Phase::BackOff)
+    }),
+    ("life::eight_modems_go_while_they_wait", |_| {
+        eight_modems_go(Phase::FirmwareWait)
+    }),
+    ("life::recovery::unplug", |_| {
+        goes_while_brought_back(Means::Unplug)
+    }),
+    ("life::recovery::unbind", |_| {
+        goes_while_brought_back(Means::Unbind)
+    }),
+    ("life::recovery::rmmod", |_| {
+        goes_while_brought_back(Means::Rmmod)
+    }),
+    ("life::others_come_while_a_modem_waits", |_| {
+        others_come_while_a_modem_waits()
     }),
     ("life::sleep_is_survived", |_| sleep_is_survived()),
     ("life::reset_in_the_upload_is_survived", |_| {
@@ -178,8 +198,7 @@ fn firmware_comes_later(then: impl Fn(&Plugged) -> Result<()>) -> Result<()> {
 /// A modem that has refused its firmware is reset, and takes the right one.
 fn refused_firmware_is_tried_again() -> Result<()> {
     modules::load(Driver::Ours)?;
-    firmware::install()?;
-    fs::write(STAGE_2, "not what it wants")?;
+    firmware::install_wrong()?;
     let modem = Plugged::new(options(1))?;
     // Twice: the second time after a reset.
     let is_reset = |what: &What| matches!(what, What::Reset);
@@ -292,4 +311,69 @@ fn reset_in_the_upload_is_survived() -> Result<()> {
     modem.await_bytes(firmware::TOTAL / 3)?;
     usbfs::reset(modem.device())?;
     modem.await_up().map(drop)
+}
+
+/// A modem that answers nothing any more is asked once to select its first setting when its
+/// driver lets go of it. The USB core would wait five seconds for it, with the device lock held.
+fn dead_modem_is_let_go() -> Result<()> {
+    const SET_INTERFACE: u8 = 11;
+    let kept = Kept::new()?;
+    kept.modem.modem().crash(Crash::Die);
+    gone(&kept.modem, Means::Unbind)?;
+    let asked = |what: &What| {
+        matches!(
+            what,
+            What::Ignored {
+                request: SET_INTERFACE
+            }
+        )
+    };
+    let events = kept.modem.modem().events();
+    let asked = events.iter().filter(|event| asked(&event.what)).count();
+    ensure!(asked == 1, "it was asked {asked} times");
+    Ok(())
+}
+
+/// Takes the modem away; nothing is left of it.
+fn gone(modem: &Plugged, means: Means) -> Result<()> {
+    if let Took::MoreThanMs(limit) = remove(modem, means, LIMIT)? {
+        bail!("not gone after {limit} ms");
+    }
+    nothing_is_left()
+}
+
+/// The module is removed while eight modems are in this phase.
+fn eight_modems_go(phase: Phase) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let modems = (1..=8).map(|number| phase.reach(number));
+    let modems = modems.collect::<Result<Vec<_>>>()?;
+    gone(&modems[0], Means::Rmmod)
+}
+
+/// A modem goes that has lost its firmware, and takes it again.
+fn goes_while_brought_back(means: Means) -> Result<()> {
+    let mut kept = Kept::new()?;
+    kept.modem.modem().crash(Crash::Reboot);
+    kept.modem
+        .await_file("phase", "the upload of stage 2 firmware")?;
+    ensure!(kept.echo().is_err(), "it sends while it has no firmware");
+    let Kept { modem, atm, pvc } = kept;
+    gone(&modem, means).with_context(|| format!("of {} by {}", atm.name, means.name()))?;
+    // The connection keeps the core, not the minidriver.
+    drop((pvc, modem));
+    modules::unload()
+}
+
+/// While one modem waits for its firmware, another one is found and bound.
+fn others_come_while_a_modem_waits() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let first = Phase::FirmwareWait.reach(1)?;
+    let waits = || first.await_file("phase", "looking for stage 1 firmware");
+    waits()?;
+    let second = Plugged::new(options(2))?;
+    second.await_configured()?;
+    second.await_file("line", "unknown")?;
+    waits()?;
+    wait_until("firmware is awaited", firmware::is_awaited)?;
+    Ok(())
 }

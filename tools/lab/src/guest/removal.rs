@@ -48,6 +48,10 @@ pub enum Phase {
     Upload,
     /// The modem has stopped taking firmware.
     UploadStuck,
+    /// The modem has refused its firmware, and is reset.
+    Reset,
+    /// The modem can't be brought up, and is tried again later.
+    BackOff,
     /// The modem never answers when the block between the stages is read.
     BlockRead,
     /// The firmware has been uploaded and starts.
@@ -60,10 +64,12 @@ pub enum Phase {
 
 impl Phase {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::FirmwareWait,
         Self::Upload,
         Self::UploadStuck,
+        Self::Reset,
+        Self::BackOff,
         Self::BlockRead,
         Self::Boot,
         Self::StartUp,
@@ -76,6 +82,8 @@ impl Phase {
             Self::FirmwareWait => "firmware_wait",
             Self::Upload => "upload",
             Self::UploadStuck => "upload_stuck",
+            Self::Reset => "reset",
+            Self::BackOff => "back_off",
             Self::BlockRead => "block_read",
             Self::Boot => "boot",
             Self::StartUp => "start_up",
@@ -90,7 +98,12 @@ impl Phase {
             Self::UploadStuck => options.fault(Fault::StopTakingAt(firmware::TOTAL / 2)),
             Self::BlockRead => options.fault(Fault::SilentBlock(Stage::One)),
             Self::StartUp => options.fault(Fault::SilentStartUp),
-            Self::FirmwareWait | Self::Upload | Self::Boot | Self::Idle => options,
+            Self::FirmwareWait
+            | Self::Upload
+            | Self::Reset
+            | Self::BackOff
+            | Self::Boot
+            | Self::Idle => options,
         }
     }
 
@@ -98,6 +111,8 @@ impl Phase {
     pub fn reach(self, number: u8) -> Result<Plugged> {
         match self {
             Self::FirmwareWait => firmware::withhold()?,
+            Self::Reset => firmware::install_wrong()?,
+            Self::BackOff => firmware::remove()?,
             _ => firmware::install()?,
         }
         let modem = Plugged::new(self.options(number))?;
@@ -106,6 +121,15 @@ impl Phase {
                 wait_until("the driver waits for its firmware", firmware::is_awaited)?
             }
             Self::Upload => modem.await_bytes(firmware::TOTAL / 3)?,
+            // The C driver resets every modem, and gives up what fails.
+            Self::Reset => modem
+                .await_event("be reset", |what| matches!(what, What::Reset))
+                .map(drop)?,
+            Self::BackOff => wait_until("the driver has failed", || {
+                let bound = format!("/sys/bus/usb/drivers/speedtch/{}", modem.interface());
+                modem.is_waiting()
+                    || (fs::exists(bound).unwrap_or(false) && modem.threads().is_empty())
+            })?,
             Self::UploadStuck | Self::BlockRead | Self::StartUp => {
                 modem
                     .await_event("get stuck", |what| matches!(what, What::Stuck { .. }))
