@@ -181,6 +181,15 @@ impl Threads {
         }
     }
 
+    /// A thread in question whose end the caller can wait for.
+    pub(crate) fn find_other(
+        &self,
+        which: impl Fn(&&Arc<dyn Member>) -> bool,
+    ) -> Option<&Arc<dyn Member>> {
+        self.iter()
+            .find(|member| which(member) && !self.awaits_caller(&***member))
+    }
+
     fn find(&self, name: Name) -> Option<&dyn Member> {
         self.iter()
             .map(|member| &**member)

@@ -202,18 +202,28 @@ impl Net {
     #[inline(never)]
     pub(crate) fn clear(&self, branch: &Branch) {
         self.ask(branch);
-        while let Some(member) = self.find_other(on(branch)) {
+        while let Some(member) = self.find_other_or_leave(branch) {
             // It may have been started since, by one of the others.
             member.ask();
             // When this returns it is out of the net, or it waits for the caller and is not found
             // again, so the loop comes to an end.
             let _ = member.join();
         }
-        self.threads
-            .lock()
-            .iter()
-            .filter(on(branch))
-            .for_each(|member| member.entry().leave());
+    }
+
+    /// A thread on the branch whose end the caller can wait for. Where there is none any more, the
+    /// others are asked to stop and left.
+    fn find_other_or_leave(&self, branch: &Branch) -> Option<Arc<dyn Member>> {
+        let threads = self.threads.lock();
+        let found = threads.find_other(on(branch));
+        if found.is_none() {
+            for member in threads.iter().filter(on(branch)) {
+                // It too may have been started since.
+                member.ask();
+                member.entry().leave();
+            }
+        }
+        found.cloned()
     }
 
     /// Notes that [`Self::sweep`] has something to look for.
@@ -232,18 +242,10 @@ impl Net {
     #[inline(never)]
     fn sweep_up(&self) {
         let over = |member: &&Arc<dyn Member>| member.entry().is_left() && member.is_ended();
-        while let Some(member) = self.find_other(over) {
+        let find = || self.threads.lock().find_other(over).cloned();
+        while let Some(member) = find() {
             let _ = member.join();
         }
-    }
-
-    /// A thread in question whose end the caller can wait for.
-    fn find_other(&self, which: impl Fn(&&Arc<dyn Member>) -> bool) -> Option<Arc<dyn Member>> {
-        let threads = self.threads.lock();
-        let found = threads
-            .iter()
-            .find(|member| which(member) && !threads.awaits_caller(&***member));
-        found.cloned()
     }
 }
 

@@ -110,6 +110,7 @@ cases! {
     stopping::stop_from_two_threads,
     stopping::stop_many_costs_the_slowest,
     stopping::stop_many_catches_latecomers,
+    stopping::stop_many_asks_latecomers_that_wait_for_it,
     stopping::killable_wait_is_broken,
     stopping::spurious_wakeup_ends_no_wait,
     stopping::waits_note_their_line,

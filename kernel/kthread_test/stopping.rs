@@ -295,6 +295,59 @@ pub(crate) fn stop_many_catches_latecomers(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A latecomer that waits for the one who stops them all is not waited for, but is stopped.
+pub(crate) fn stop_many_asks_latecomers_that_wait_for_it(bench: &Bench<'_>) -> Verdict {
+    const PATIENCE: Delta = Delta::from_secs(60);
+
+    let scope = Arc::new(bench.scope()?, GFP_KERNEL)?;
+    let elsewhere = bench.scope()?;
+    let (asked, heard) = (event()?, event()?);
+    let waiting = Count::new()?;
+    let _first = Builder::new(fmt!("first")).spawn_ready(&scope, {
+        let (asked, waiting) = (asked.clone(), waiting.clone());
+        move |stop: &Stop| {
+            stop.ready();
+            while stop.sleep(FOR_EVER).is_ok() {}
+            asked.complete();
+            while waiting.get() == 0 {
+                fsleep(Delta::from_millis(1));
+            }
+            Ok(())
+        }
+    })?;
+    let stopper = Builder::new(fmt!("stopper")).spawn(&elsewhere, {
+        let (scope, heard) = (scope.clone(), heard.clone());
+        move |stop: &Stop| {
+            scope.stop();
+            Ok(stop.wait(&heard)?)
+        }
+    })?;
+    let stopper = Arc::new(stopper, GFP_KERNEL)?;
+    let starter = Builder::new(fmt!("starter")).spawn(&elsewhere, {
+        let stopper = stopper.clone();
+        move |stop: &Stop| {
+            stop.wait(&asked)?;
+            let late = Builder::new(fmt!("late")).spawn(&scope, move |stop: &Stop| {
+                let stopped = stop.join(&stopper).is_err();
+                heard.complete();
+                Ok(stopped)
+            })?;
+            while late.waits_in().is_none() {
+                fsleep(Delta::from_millis(1));
+            }
+            waiting.up();
+            Ok(late)
+        }
+    })?;
+
+    claim!(stopper.join_within(PATIENCE) == Some(Outcome::Ended(())));
+    match starter.join() {
+        Outcome::Ended(late) => claim!(late.join() == Outcome::Ended(true)),
+        _ => claim!(false),
+    }
+    Ok(Passed::Now)
+}
+
 /// A killable wait of the kernel: a thread waits for the start-up of another, which never comes.
 pub(crate) fn killable_wait_is_broken(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
