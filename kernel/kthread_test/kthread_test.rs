@@ -14,7 +14,9 @@
 //! should break that wait did not.
 
 mod bench;
+mod channels;
 mod chaos;
+mod conditions;
 mod detaching;
 mod ending;
 mod firmware;
@@ -28,7 +30,6 @@ mod shielding;
 mod signalling;
 mod starting;
 mod stopping;
-mod talking;
 mod ticking;
 mod working;
 
@@ -176,21 +177,21 @@ cases! {
     scheduling::stop_while_locking,
     scheduling::lock_gives_up_in_time,
     scheduling::shield_ends_while_locking,
-    talking::condition_loses_no_notification,
-    talking::stop_while_waiting_for_condition,
-    talking::notify_all_wakes_all,
-    talking::condition_gives_up_in_time,
-    talking::channel_keeps_order,
-    talking::channel_of_many,
-    talking::stop_while_channel_is_full,
-    talking::stop_while_channel_is_empty,
-    talking::stop_while_both_ends_wait,
-    talking::stopped_body_sends_and_receives_nothing,
-    talking::channel_closes_with_its_receivers,
-    talking::channel_closes_with_its_senders,
-    talking::channel_that_does_not_wait,
-    talking::channel_drops_its_values,
-    talking::channel_from_an_interrupt,
+    conditions::condition_loses_no_notification,
+    conditions::stop_while_waiting_for_condition,
+    conditions::notify_all_wakes_all,
+    conditions::condition_gives_up_in_time,
+    channels::channel_keeps_order,
+    channels::channel_of_many,
+    channels::stop_while_channel_is_full,
+    channels::stop_while_channel_is_empty,
+    channels::stop_while_both_ends_wait,
+    channels::stopped_body_sends_and_receives_nothing,
+    channels::channel_closes_with_its_receivers,
+    channels::channel_closes_with_its_senders,
+    channels::channel_that_does_not_wait,
+    channels::channel_drops_its_values,
+    channels::channel_from_an_interrupt,
     reporting::slow_stop_is_reported_with_its_line,
     reporting::slow_stop_elsewhere_is_reported,
     reporting::each_thread_is_reported_in_its_time,
