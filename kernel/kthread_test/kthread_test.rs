@@ -6,7 +6,7 @@
 //! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. `case=N` runs the case
 //! of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
 //!
-//! What can only be shown once the module is loaded is in `detaching.rs`.
+//! What can only be shown once the module is loaded is in `detaching.rs` and `lingering.rs`.
 //!
 //! The verdict on `leaked_scope_is_joined_by_module` comes when the module is removed.
 //!
@@ -21,6 +21,7 @@ mod detaching;
 mod ending;
 mod firmware;
 mod limited;
+mod lingering;
 mod nesting;
 mod pausing;
 mod reporting;
@@ -60,6 +61,10 @@ module! {
         seed: u32 {
             default: 0,
             description: "How the dice fall (default: by the clock)",
+        },
+        linger: u8 {
+            default: 0,
+            description: "Leave threads running that are to freeze (default: no)",
         },
     },
 }
@@ -235,7 +240,10 @@ impl kernel::InPlaceModule for Tests {
             threads <- ModuleScope::new(module),
             _: {
                 let bench = Bench { module, threads: &threads };
-                bench::run(CASES, module_parameters::case.value(), &bench)?
+                bench::run(CASES, module_parameters::case.value(), &bench)?;
+                if module_parameters::linger.value() != 0 {
+                    lingering::start(&threads)?;
+                }
             },
             _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
                 name: c"kthread_test",

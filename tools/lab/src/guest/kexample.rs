@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use super::kmsg::Kmsg;
 use super::plugged::wait_until;
 use super::scenarios::Scenario;
-use super::{modules, sysfs};
+use super::{asleep, modules, sysfs};
 use crate::protocol::Driver;
 
 /// The scenarios of `kexample`.
@@ -120,14 +120,7 @@ fn stands_still_while_the_machine_sleeps() -> Result<()> {
     modules::insmod(Driver::Ours, "kexample", &format!("period_ms={PERIOD_MS}"))?;
     await_ticks(5)?;
     let before = newest()?;
-    fs::write(
-        "/sys/module/suspend/parameters/pm_test_delay",
-        SECONDS.to_string(),
-    )?;
-    fs::write("/sys/power/pm_test", "freezer")?;
-    let slept = fs::write("/sys/power/state", "mem");
-    fs::write("/sys/power/pm_test", "none")?;
-    slept.context("the machine does not go to sleep")?;
+    asleep::sleep(SECONDS)?;
     await_ticks(5)?;
     let after = newest()?;
     // Frozen for a second, it can't have been there for the ticks of that second.

@@ -1,6 +1,7 @@
 //! The lab inside the guest: its first program. It does the jobs that the host
 //! sends over the second serial line.
 
+pub mod asleep;
 pub mod atmpvc;
 pub mod by_hand;
 pub mod checkers;

@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, clients, firmware, hostile, kexample, life, modules, surface};
+use super::{Host, asleep, clients, firmware, hostile, kexample, life, modules, surface};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -59,6 +59,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
     ALONE
         .iter()
         .chain(kexample::SCENARIOS)
+        .chain(asleep::SCENARIOS)
         .chain(hostile::SCENARIOS)
         .chain(surface::SCENARIOS)
         .chain(life::SCENARIOS)
