@@ -158,6 +158,7 @@ impl Header {
     #[inline]
     pub const fn from_bytes(bytes: [u8; HEADER_LEN]) -> Self {
         let [a, b, c, d, _] = bytes;
+        // One load, and all that is wanted out of it.
         let word = u32::from_be_bytes([a, b, c, d]);
         Self {
             gfc: (word >> 28) as u8,
@@ -165,8 +166,8 @@ impl Header {
                 vpi: (word >> 20) as u8,
                 vci: (word >> 4) as u16,
             },
-            pti: Pti::from_bits(d >> 1),
-            clp: d & 1 != 0,
+            pti: Pti::from_bits((word >> 1) as u8),
+            clp: word & 1 != 0,
         }
     }
 
@@ -290,17 +291,20 @@ impl Splitter {
     /// is none.
     #[inline]
     fn next<'s, 'p: 's>(&'s mut self, piece: &mut &'p [u8]) -> Option<Cell<'s>> {
-        if self.at >= CELL_LEN {
-            self.skip_padding(piece);
-        }
         if self.at == 0 {
-            // Whole cells are not copied.
-            if let Some((whole, rest)) = piece.split_at_checked(self.stride.get()) {
-                *piece = rest;
-                return whole.first_chunk().map(Cell::new);
+            if let Some(cell) = self.whole(piece) {
+                return Some(cell);
             }
         }
-        self.complete(piece)
+        self.next_in_parts(piece)
+    }
+
+    /// The next cell, if all of it is in `piece`. It is not copied.
+    #[inline]
+    fn whole<'p>(&self, piece: &mut &'p [u8]) -> Option<Cell<'p>> {
+        let (whole, rest) = piece.split_at_checked(self.stride.get())?;
+        *piece = rest;
+        whole.first_chunk().map(Cell::new)
     }
 
     /// Forgets a partial cell, as after an error on the pipe.
@@ -312,6 +316,18 @@ impl Splitter {
     /// How many bytes wait for the rest of their cell.
     pub const fn pending(&self) -> usize {
         self.at
+    }
+
+    /// The next cell where a piece has ended within the one before, or ends within
+    /// this one.
+    fn next_in_parts<'s, 'p: 's>(&'s mut self, piece: &mut &'p [u8]) -> Option<Cell<'s>> {
+        if self.at >= CELL_LEN {
+            self.skip_padding(piece);
+            if let Some(cell) = self.whole(piece) {
+                return Some(cell);
+            }
+        }
+        self.complete(piece)
     }
 
     /// Skips what comes behind a cell that was cut.

@@ -78,7 +78,13 @@ impl Crc {
         }
         let mut eights = pairs.remainder().chunks_exact(8);
         crc = eights.by_ref().fold(crc, take_eight);
-        for &byte in eights.remainder() {
+        let mut rest = eights.remainder();
+        if let Some((four, last)) = rest.split_first_chunk() {
+            // Before each CRC of a PDU: its last eight lack it.
+            crc = take_four(crc, *four);
+            rest = last;
+        }
+        for &byte in rest {
             crc = (crc << 8) ^ look_up(0, (crc >> 24) as u8 ^ byte);
         }
         self.0 = crc;
@@ -111,6 +117,13 @@ fn take_eight(mut crc: u32, eight: &[u8]) -> u32 {
         crc ^= look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h);
     }
     crc
+}
+
+/// Takes in four bytes.
+#[inline(always)]
+fn take_four(crc: u32, four: [u8; 4]) -> u32 {
+    let [a, b, c, d] = (crc ^ u32::from_be_bytes(four)).to_be_bytes();
+    look_up(3, a) ^ look_up(2, b) ^ look_up(1, c) ^ look_up(0, d)
 }
 
 #[inline(always)]

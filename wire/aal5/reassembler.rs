@@ -103,24 +103,26 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
 
     #[inline]
     fn append(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Result<(), Error> {
-        let mut result = Ok(());
-        if !self.has_room() {
-            self.stray = self.stray.saturating_add(self.filled);
-            // INVARIANT: 0 bytes count as gathered.
-            self.filled = 0;
-            result = Err(Error::Overrun);
+        match free(&mut self.buffer, self.filled) {
+            Some(place) => *place = *payload,
+            None => return Err(self.overrun(payload)),
         }
-        let free = self.buffer.get_mut(self.filled..);
-        let place = free.and_then(|free| free.first_chunk_mut());
-        *place.ok_or(Error::Overrun)? = *payload;
         // INVARIANT: a cell's payload was added behind what was there.
         self.filled = self.filled.saturating_add(PAYLOAD_LEN);
-        result
+        Ok(())
     }
 
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.buffer.len().saturating_sub(self.filled) >= PAYLOAD_LEN
+    /// There is no room for this cell: throws away what is there, and begins with it.
+    #[cold]
+    fn overrun(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Error {
+        self.stray = self.stray.saturating_add(self.filled);
+        // INVARIANT: 0 bytes count as gathered, or those of this cell.
+        self.filled = 0;
+        if let Some(place) = free(&mut self.buffer, 0) {
+            *place = *payload;
+            self.filled = PAYLOAD_LEN;
+        }
+        Error::Overrun
     }
 
     /// Looks for the packet at the end of what has been gathered.
@@ -152,6 +154,12 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
             stray: stray.saturating_add(start),
         })
     }
+}
+
+/// Where the next cell goes, if there is room for it.
+#[inline]
+fn free(buffer: &mut [u8], filled: usize) -> Option<&mut [u8; PAYLOAD_LEN]> {
+    buffer.get_mut(filled..)?.first_chunk_mut()
 }
 
 impl<B: Deref<Target = [u8]>> Reassembler<B> {
