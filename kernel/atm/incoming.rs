@@ -10,11 +10,15 @@ use core::{
 use kernel::{
     alloc::AllocError,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        rcu,
+        Arc, //
+    }, //
 };
 
 use crate::{
     bindings,
+    queue::Queue,
     skb::{
         impl_packet,
         Tagged, //
@@ -73,14 +77,29 @@ impl IncomingSkb {
     ///
     /// See [`PushError`]. The packet is freed.
     pub fn push(self) -> Result<(), PushError> {
+        self.push_guarded(&rcu::read_lock())
+    }
+
+    fn push_guarded(self, guard: &rcu::Guard) -> Result<(), PushError> {
         let this = ManuallyDrop::new(self);
         // SAFETY: It is not dropped, and not used any more.
         let (skb, vcc) = unsafe { this.0.untag() };
         // SAFETY: The packet is ours to give.
-        unsafe { vcc.push(skb) }.inspect_err(|_| {
+        unsafe { vcc.push(skb, guard) }.inspect_err(|_| {
             // SAFETY: The packet is ours still. Any context is fine.
             unsafe { bindings::dev_kfree_skb_any(skb.as_ptr()) };
         })
+    }
+}
+
+impl Queue<IncomingSkb> {
+    /// Passes all packets on, as [`IncomingSkb::push`] does. Those that nobody wants any more are
+    /// freed, and have been counted.
+    pub fn push_all(self) {
+        let guard = rcu::read_lock();
+        for skb in self {
+            let _ = skb.push_guarded(&guard);
+        }
     }
 }
 

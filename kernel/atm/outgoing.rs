@@ -60,6 +60,7 @@ impl OutgoingSkb {
     }
 
     /// The VCC that the packet was sent on.
+    #[inline]
     pub fn vcc(&self) -> &Vcc {
         self.0.vcc()
     }
@@ -68,6 +69,7 @@ impl OutgoingSkb {
 impl Deref for OutgoingSkb {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.0.bytes()
     }

@@ -81,6 +81,7 @@ impl Tagged {
     }
 
     /// The VCC.
+    #[inline]
     pub(crate) fn vcc(&self) -> &Vcc {
         // SAFETY: By the type's invariants, this is a reference that we have for
         // as long as `self` exists.
@@ -88,6 +89,7 @@ impl Tagged {
     }
 
     /// The bytes of the packet; if they are in several pieces, those of the first.
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         let skb = self.0.as_ptr();
         // SAFETY: By the type's invariants, the buffer is valid.

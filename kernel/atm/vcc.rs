@@ -8,10 +8,13 @@ use kernel::{
     bindings::sk_buff,
     prelude::*,
     revocable::Revocable,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
-    },
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    }, //
 };
 
 use crate::{
@@ -152,8 +155,13 @@ impl Vcc {
     ///
     /// `skb` must be a valid packet that is the caller's, who gives it up. The
     /// context must be one that may call network protocols.
-    pub(crate) unsafe fn push(&self, skb: NonNull<sk_buff>) -> Result<(), PushError> {
-        let raw = self.raw.try_access().ok_or(PushError::Closed)?;
+    pub(crate) unsafe fn push(
+        &self,
+        skb: NonNull<sk_buff>,
+        guard: &rcu::Guard,
+    ) -> Result<(), PushError> {
+        let raw = self.raw.try_access_with_guard(guard);
+        let raw = raw.ok_or(PushError::Closed)?;
         let vcc = raw.0.as_ptr();
         // SAFETY: By the invariants of `Raw`, the VCC is valid. The field may be
         // changed meanwhile, from one value to another, both of them valid.

@@ -143,9 +143,12 @@ impl Rx {
     /// calls one of them can wait for it afterwards.
     pub(crate) fn revive(&self, stream: &Stream<Self>) {
         let is_flowing = self.state.lock().flowing;
-        if !is_flowing || stream.start().is_ok() {
-            return;
+        if is_flowing && stream.start().is_err() {
+            self.revive_later();
         }
+    }
+
+    fn revive_later(&self) {
         let state = self.state.lock();
         if let (Some(traffic), true) = (&state.traffic, state.flowing) {
             traffic.queue_revival();
@@ -189,41 +192,54 @@ impl Rx {
 impl usb::Handler for Rx {
     fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
         let mut state = self.state.lock();
-        let Some(traffic) = state.traffic.clone().filter(|_| state.flowing) else {
+        if state.traffic.is_none() || !state.flowing {
             return;
-        };
+        }
         match transfer.result() {
             Ok(_) => {
-                traffic.rx_health.good();
                 for piece in transfer.pieces() {
                     match piece {
                         Ok(bytes) => state.take_in(bytes),
                         Err(_) => state.lose_piece(),
                     }
                 }
-                if !state.arrived.is_empty() {
-                    traffic.queue_bottom_half();
-                }
+                state.hand_over();
                 drop(state);
                 let whole = transfer.capacity();
                 if transfer.submit(whole).is_err() {
-                    traffic.queue_revival();
+                    self.revive_later();
                 }
             }
             Err(error) if was_cancelled(error) => {}
-            Err(error) => {
-                traffic.rx_health.failed(error);
-                state.splitter.reset();
-                if state.complaint.is_due() {
-                    traffic.complain("receiving", error);
-                }
-                traffic.queue_revival();
-            }
+            Err(error) => state.failed(error),
         }
     }
 }
 
 impl State {
+    /// A transfer ended well: has the bottom half pass on what has arrived.
+    fn hand_over(&self) {
+        if let Some(traffic) = &self.traffic {
+            traffic.rx_health.good();
+            if !self.arrived.is_empty() {
+                traffic.queue_bottom_half();
+            }
+        }
+    }
+
+    /// A transfer failed: it is submitted again later.
+    fn failed(&mut self, error: Error) {
+        self.splitter.reset();
+        let is_due = self.complaint.is_due();
+        if let Some(traffic) = &self.traffic {
+            traffic.rx_health.failed(error);
+            if is_due {
+                traffic.complain("receiving", error);
+            }
+            traffic.queue_revival();
+        }
+    }
+
     /// An isochronous packet was lost, and with it the end of what came before it: the next one is
     /// taken to begin with a cell.
     fn lose_piece(&mut self) {

@@ -275,10 +275,7 @@ impl WorkItem<BOTTOM_HALF> for Traffic {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        for skb in this.rx.handler().take_arrived() {
-            // If nobody wants it any more, that has been counted.
-            let _ = skb.push();
-        }
+        this.rx.handler().take_arrived().push_all();
         drop(this.tx.handler().take_done());
     }
 }
