@@ -212,6 +212,7 @@ static void free_received(struct atm_vcc *vcc)
 /* The memory of packets, and the transfers that bring them. */
 static s64 floor_of(const struct run *run, const struct record *record)
 {
+	struct sk_buff_head packets;
 	size_t start = 0;
 	s64 floor = 0, part;
 	ktime_t begin;
@@ -224,14 +225,17 @@ static s64 floor_of(const struct run *run, const struct record *record)
 		floor += part;
 		start = record->ends[i];
 	}
+	__skb_queue_head_init(&packets);
+	begin = ktime_get();
 	for (i = 0; i < run->batch; i++) {
-		struct sk_buff *skb;
+		struct sk_buff *skb = dev_alloc_skb(run->length);
 
-		begin = ktime_get();
-		skb = dev_alloc_skb(run->length);
-		floor += ktime_to_ns(ktime_sub(ktime_get(), begin));
-		kfree_skb(skb);
+		if (!skb)
+			break;
+		__skb_queue_tail(&packets, skb);
 	}
+	floor += ktime_to_ns(ktime_sub(ktime_get(), begin));
+	__skb_queue_purge(&packets);
 	return floor;
 }
 

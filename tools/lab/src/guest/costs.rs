@@ -117,24 +117,43 @@ fn pull(modems: Vec<Plugged>) -> Result<()> {
     Ok(())
 }
 
-/// The time that a write to `bind` takes, in which the driver's probe is called.
+/// The time that a write to `bind` takes, in which the driver's probe is called for a
+/// modem that was just plugged in.
 fn probe(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
-    let modem = Plugged::new(alive(1))?;
-    modem.await_configured()?;
     modules::load(driver)?;
-    modem.await_up()?;
+    // No driver gets the modem's interfaces before we say so.
+    authorize_interfaces("0")?;
+    let modem = Plugged::new(options(1));
+    let configured = modem.as_ref().map_or(Ok(()), Plugged::await_configured);
+    authorize_interfaces("1")?;
+    let modem = modem?;
+    configured?;
     let interface = format!("{}:1.0", modem.device());
-    let write = |file: &str| {
-        fs::write(format!("/sys/bus/usb/drivers/speedtch/{file}"), &interface)
-            .with_context(|| format!("cannot {file} {interface}"))
-    };
-    write("unbind")?;
+    for number in 0..3 {
+        let file = format!(
+            "{0}/{1}:1.{number}/authorized",
+            modem.folder().display(),
+            modem.device()
+        );
+        fs::write(&file, "1").with_context(|| format!("cannot write {file}"))?;
+    }
     let began = Instant::now();
-    write("bind")?;
-    let took = began.elapsed();
-    say("probe (ms)".into(), vec![ms(took)]);
+    fs::write("/sys/bus/usb/drivers/speedtch/bind", &interface)
+        .with_context(|| format!("cannot bind {interface}"))?;
+    say("probe (ms)".into(), vec![ms(began.elapsed())]);
     modem.await_up()?;
     pull(vec![modem])
+}
+
+/// Whether the interfaces of devices to come are given to drivers.
+fn authorize_interfaces(value: &str) -> Result<()> {
+    for entry in fs::read_dir("/sys/bus/usb/devices")? {
+        let file = entry?.path().join("interface_authorized_default");
+        if file.exists() {
+            fs::write(&file, value).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// `count` modems are there when the driver is loaded.
@@ -372,7 +391,8 @@ impl Circuit {
 /// How many modems the memory of one is measured with.
 const MODEMS: u8 = 8;
 
-/// What becomes free when idle modems with their lines up are unbound: KiB for each.
+/// What the kernel has less when idle modems with their lines up are unbound: KiB for
+/// each.
 fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     let modems = (1..=MODEMS)
         .map(|number| Plugged::new(alive(number)))
@@ -382,7 +402,7 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
         modem.await_up()?;
         modem.await_no_init_thread()?;
     }
-    let before = free_memory()?;
+    let before = Memory::now()?;
     for modem in &modems {
         fs::write(
             "/sys/bus/usb/drivers/speedtch/unbind",
@@ -390,27 +410,53 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
         )?;
     }
     wait_until("the ATM devices are gone", || AtmDevice::all().is_empty())?;
-    let freed = free_memory()? - before;
+    let after = Memory::now()?;
+    let each = |kib: f64| vec![kib / f64::from(MODEMS)];
+    let (slabs, stacks) = (before.slabs - after.slabs, before.stacks - after.stacks);
     say(
         "a modem with its line up (KiB)".into(),
-        vec![freed / f64::from(MODEMS)],
+        each(slabs + stacks),
     );
+    say("of it stacks of threads (KiB)".into(), each(stacks));
     pull(modems)
 }
 
-/// What could be had, once nothing is kept that can be had again: KiB.
-fn free_memory() -> Result<f64> {
-    // What is freed after a grace period, and what stacks are kept for, comes later.
-    thread::sleep(Duration::from_millis(500));
-    fs::write("/proc/sys/vm/drop_caches", "3")?;
-    fs::write("/proc/sys/vm/compact_memory", "1")?;
-    thread::sleep(Duration::from_millis(100));
-    let meminfo = fs::read_to_string("/proc/meminfo")?;
-    let free = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemFree:"))
-        .and_then(|line| line.split_whitespace().next()?.parse().ok());
-    free.context("no MemFree in /proc/meminfo")
+/// What the kernel has taken for itself, in KiB.
+struct Memory {
+    slabs: f64,
+    stacks: f64,
+}
+
+impl Memory {
+    /// What it is once nothing is kept that nobody has.
+    fn now() -> Result<Self> {
+        // What is freed after a grace period comes later.
+        thread::sleep(Duration::from_secs(2));
+        for cache in fs::read_dir("/sys/kernel/slab")? {
+            // Some are the same as others, and some can't be shrunk.
+            let _ = fs::write(cache?.path().join("shrink"), "1");
+        }
+        // Otherwise each processor's part of the numbers is up to a second late.
+        fs::write("/proc/sys/vm/stat_refresh", "1")?;
+        let meminfo = fs::read_to_string("/proc/meminfo")?;
+        Ok(Self {
+            slabs: number_after(&meminfo, "SUnreclaim:")?,
+            stacks: number_after(&meminfo, "KernelStack:")?,
+        })
+    }
+}
+
+/// The number in the line that begins with `name`.
+fn number_after(text: &str, name: &str) -> Result<f64> {
+    text.lines()
+        .find_map(|line| {
+            line.strip_prefix(name)?
+                .split_whitespace()
+                .next()?
+                .parse()
+                .ok()
+        })
+        .with_context(|| format!("no {name}"))
 }
 
 /// What the modules take when they are loaded: KiB.
