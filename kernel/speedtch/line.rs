@@ -123,20 +123,34 @@ impl Watch<'_> {
     fn run(&mut self) -> kthread::Result {
         self.wait_for_event(FIRST_POLL_MSECS)?;
         loop {
-            let poll = match status(self.stop, self.modem) {
-                Ok(status) => {
-                    self.failures = 0;
-                    self.received = self.line.received();
-                    self.is_mute = false;
-                    self.tell(&status)?;
-                    POLL_MSECS
-                }
-                Err(Error::Failed(error)) => self.poll_after_failure(error)?,
-                Err(Error::Stopped) => return Err(Error::Stopped),
-            };
+            let poll = self.ask()?;
             self.wait_for_event(poll)?;
             self.line.check()?;
         }
+    }
+
+    /// Asks the modem how its line is, and returns when to ask again.
+    fn ask(&mut self) -> kthread::Result<i64> {
+        let (stop, modem) = (self.stop, self.modem);
+        let mut state = [0; modem::STATUS_7.length as usize];
+        match read(stop, modem, &modem::STATUS_7, &mut state, TIMEOUT) {
+            Ok(()) => self.failures = 0,
+            Err(Error::Failed(error)) => return Ok(self.poll_after_failure(error)?),
+            Err(Error::Stopped) => return Err(Error::Stopped),
+        }
+        self.received = self.line.received();
+        // It is alive, whatever becomes of the rest.
+        match rates(stop, modem) {
+            Ok(rates) => {
+                self.is_mute = false;
+                self.tell(&Status::from_bytes(state[0], rates))?;
+            }
+            Err(Error::Failed(error)) => {
+                self.complain(error);
+            }
+            Err(Error::Stopped) => return Err(Error::Stopped),
+        }
+        Ok(POLL_MSECS)
     }
 
     /// When to ask a modem again that did not tell its state: one that sends cells is left in
@@ -146,10 +160,7 @@ impl Watch<'_> {
     ///
     /// `error`, if that was often enough.
     fn poll_after_failure(&mut self, error: kernel::error::Error) -> Result<i64> {
-        let is_first = !core::mem::replace(&mut self.is_mute, true);
-        if is_first {
-            self.complain(error);
-        }
+        let is_first = self.complain(error);
         let received = self.line.received();
         if core::mem::replace(&mut self.received, received) != received {
             self.failures = 0;
@@ -255,8 +266,11 @@ impl Watch<'_> {
         );
     }
 
-    fn complain(&self, error: kernel::error::Error) {
-        if !is_gone(error) {
+    /// Logs that the modem did not tell all of its state, the first time that it does not; returns
+    /// whether this is it.
+    fn complain(&mut self, error: kernel::error::Error) -> bool {
+        let is_first = !core::mem::replace(&mut self.is_mute, true);
+        if is_first && !is_gone(error) {
             let number = self.line.number();
             dev_warn!(
                 self.modem,
@@ -265,14 +279,14 @@ impl Watch<'_> {
                 error
             );
         }
+        is_first
     }
 }
 
-/// Asks the modem for all that it tells of its line.
-fn status(stop: &Stop, modem: &Modem) -> kthread::Result<Status> {
-    let mut state = [0; modem::STATUS_7.length as usize];
+/// Asks the modem for the rest of what it tells of its line; returns the rates, which are all that
+/// is understood.
+fn rates(stop: &Stop, modem: &Modem) -> kthread::Result<[u8; modem::STATUS_B.length as usize]> {
     let mut rates = [0; modem::STATUS_B.length as usize];
-    read(stop, modem, &modem::STATUS_7, &mut state, TIMEOUT)?;
     read(stop, modem, &modem::STATUS_B, &mut rates, TIMEOUT)?;
 
     // Nobody knows what the others mean, or whether the modem minds if they are not asked for.
@@ -281,5 +295,5 @@ fn status(stop: &Stop, modem: &Modem) -> kthread::Result<Status> {
         let length = usize::from(setup.length);
         read(stop, modem, &setup, &mut unknown[..length], TIMEOUT)?;
     }
-    Ok(Status::from_bytes(state[0], rates))
+    Ok(rates)
 }

@@ -27,10 +27,18 @@ use kernel::{
     str::CString,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
-    time::Delta, //
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 use kthread::{
     Builder,
@@ -48,6 +56,8 @@ pub(crate) struct Life<M: Minidriver> {
     /// What the file of the ATM device begins with.
     description: CString,
     threads: Scope,
+    /// How often in a row the modem has failed soon after it was up.
+    relapses: Atomic<u32>,
     /// Once the modem has been up.
     #[pin]
     connected: Mutex<Option<Connected>>,
@@ -72,6 +82,9 @@ impl<M: Minidriver> Life<M> {
     /// How long to wait where no thread could be started.
     const NO_THREAD_PAUSE: Delta = Delta::from_secs(5);
 
+    /// A modem that fails sooner than this after it was up has not been brought back for good.
+    const RELAPSE_TIME: Delta = Delta::from_secs(60);
+
     pub(crate) fn new(
         interface: &usb::Interface<device::Core<'_>>,
         info: Option<&'static M::IdInfo>,
@@ -86,6 +99,7 @@ impl<M: Minidriver> Life<M> {
                 modem <- Modem::new(M::NAME, interface),
                 description,
                 threads,
+                relapses: Atomic::new(0),
                 connected <- new_mutex!(None),
             }),
             GFP_KERNEL,
@@ -140,12 +154,14 @@ impl<M: Minidriver> Life<M> {
     /// The body of the first thread: tries until the modem is up.
     fn bring_up(this: &Arc<Self>, stop: &Stop) -> kthread::Result {
         let mut back_off = BackOff::new();
+        if let Some(connected) = this.pause_traffic() {
+            // Nobody knows how the line is.
+            connected.line(&this.modem, stop).unknown();
+        }
+        this.rest(stop)?;
         loop {
             // Nothing may be under way while the interface is selected.
-            if let Some(connected) = this.pause_traffic() {
-                // And nobody knows how the line is.
-                connected.line(&this.modem, stop).unknown();
-            }
+            let _ = this.pause_traffic();
             this.modem.retries();
             match Self::try_to_bring_up(this, stop) {
                 Err(Error::Failed(error)) => this.wait_after(stop, error, &mut back_off)?,
@@ -224,14 +240,33 @@ impl<M: Minidriver> Life<M> {
     /// The body of the second thread: watches until the modem fails.
     fn watch(this: &Arc<Self>, stop: &Stop, connected: &Connected) -> kthread::Result {
         let line = connected.line(&this.modem, stop);
+        let began = Instant::<Monotonic>::now();
         let watched = this.minidriver.watch(stop, &this.modem, &line);
         let Err(Error::Failed(error)) = watched else {
             return watched;
         };
         this.modem.still_there(stop)?;
         this.report(stop, error);
+        let relapses = if began.elapsed() < Self::RELAPSE_TIME {
+            this.relapses.load(Relaxed) + 1
+        } else {
+            0
+        };
+        this.relapses.store(relapses, Relaxed);
         while Self::start(this).is_err() {
             stop.sleep(Self::NO_THREAD_PAUSE)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a modem alone that has been brought back and failed again at once, the longer, the
+    /// more often: its users had better know that it is down than see it come and go.
+    fn rest(&self, stop: &Stop) -> kthread::Result {
+        let mut back_off = BackOff::new();
+        let times = self.relapses.load(Relaxed).min(BackOff::STEPS);
+        let rest = (1..times).map(|_| back_off.next(false)).last();
+        if let Some(time) = rest {
+            self.modem.wait_for_retry(stop, time)?;
         }
         Ok(())
     }
@@ -291,6 +326,9 @@ impl BackOff {
     /// The first time, in seconds, and the longest.
     const FIRST: i64 = 5;
     const MAX: i64 = 60;
+
+    /// After so many failures it is the longest.
+    const STEPS: u32 = 6;
 
     fn new() -> Self {
         Self { next: None }
