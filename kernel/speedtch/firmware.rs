@@ -39,6 +39,11 @@ impl SpeedTouch {
             find(stop, modem, 1, "looking for stage 1 firmware")?,
             find(stop, modem, 2, "looking for stage 2 firmware")?,
         ];
+        // Not said earlier: while one is missing, both are looked for again and again.
+        for (stage, (name, _)) in (1..).zip(&stages) {
+            dev_info!(modem, "found stage {} firmware {}\n", stage, &**name);
+        }
+        let stages = stages.map(|(_, firmware)| firmware);
         let sizes = stages.each_ref().map(Firmware::size);
         let total = sizes.iter().sum();
 
@@ -100,8 +105,13 @@ impl SpeedTouch {
 }
 
 /// Requests one stage from user space: that for the modem's very revision, for its major
-/// revision, or for all, whichever is there.
-fn find(stop: &Stop, modem: &Modem, stage: u8, phase: &'static str) -> kthread::Result<Firmware> {
+/// revision, or for all, whichever is there. Returns its name with it.
+fn find(
+    stop: &Stop,
+    modem: &Modem,
+    stage: u8,
+    phase: &'static str,
+) -> kthread::Result<(CString, Firmware)> {
     modem.phase(phase);
     let [major, minor] = modem.device().release().to_be_bytes();
     let names = [
@@ -111,10 +121,7 @@ fn find(stop: &Stop, modem: &Modem, stage: u8, phase: &'static str) -> kthread::
     ];
     let names = names.each_ref().map(|name| &**name);
     match stop.request_firmware_any(&names, modem.as_ref(), None) {
-        Ok((name, firmware)) => {
-            dev_dbg!(modem, "found stage {} firmware {}\n", stage, name);
-            Ok(firmware)
-        }
+        Ok((name, firmware)) => Ok((CString::try_from(name)?, firmware)),
         Err(Error::Failed(ENOENT)) => {
             modem.explain(fmt!(
                 "no stage {} firmware found! Put it into /lib/firmware as {} (or {}, or {})",

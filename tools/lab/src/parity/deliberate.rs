@@ -11,6 +11,10 @@ pub const DELIBERATE: &[(&str, &str)] = &[
         "Refused either way; ours says in the log which texts it takes.",
     ),
     (
+        "log: Direct firmware load for *",
+        "Names are tried until one is there, which is no news; if none is, one line says so.",
+    ),
+    (
         "insmod of the stock cxacru",
         "What usbatm offers to minidrivers is in Rust here; stock ones need the stock usbatm.",
     ),

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use modem::{Fault, Lie};
-use wire::speedtch::DATA_IN;
+use modem::{Fault, Lie, What};
+use wire::speedtch::{DATA_IN, STATUS_F};
 
 use super::super::atmpvc::Pvc;
 use super::super::kmsg::Kmsg;
@@ -62,6 +62,10 @@ fn await_rate(modem: &Plugged) -> Result<AtmDevice> {
     wait_until("its rate is that of the line", || {
         atm.attribute("link_rate") == "8127656"
     })?;
+    modem.await_event(
+        "be asked for the last part of its state",
+        |what| matches!(what, What::Vendor { request, .. } if request.value == STATUS_F.value),
+    )?;
     Ok(atm)
 }
 
