@@ -157,6 +157,9 @@ fn authorize_interfaces(value: &str) -> Result<()> {
 }
 
 /// `count` modems are there when the driver is loaded.
+///
+/// Each has a full-speed bus to itself, as behind a hub with a transaction translator for
+/// every port: what keeps one modem waiting for another is the driver, or the hub thread.
 fn start(driver: Driver, count: u8, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     let modems = (1..=count)
         .map(|number| Plugged::new(options(number).training(Duration::from_millis(500))))
