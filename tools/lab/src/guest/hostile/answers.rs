@@ -1,11 +1,11 @@
 //! Answers to control requests: too short, too long, absurd, refused, or none.
 
 use anyhow::{Context, Result, ensure};
-use modem::{Answer, Failure, Fault, Options, What};
+use modem::{Answer, Failure, Fault, What};
 use wire::setup::Setup;
 use wire::speedtch::{START_SYNCHRO, STATUS_7, STATUS_B, STATUS_F};
 
-use super::{Ground, unplug_all};
+use super::{Ground, ROOM, unplug_all};
 use crate::guest::plugged::{LIMIT, Plugged, options};
 
 const ANSWERS: [Answer; 9] = [
@@ -20,13 +20,9 @@ const ANSWERS: [Answer; 9] = [
     Answer::Bytes(100, 0xff),
 ];
 
-fn modems(request: Setup) -> impl Iterator<Item = Options> {
-    let modem = move |(number, answer): (u8, &Answer)| {
-        options(number)
-            .running()
-            .fault(Fault::Answers(request, *answer))
-    };
-    (10..).zip(&ANSWERS).map(modem)
+fn modem(request: Setup, answer: Answer) -> Result<Plugged> {
+    let fault = Fault::Answers(request, answer);
+    Plugged::new(options(10).running().fault(fault))
 }
 
 /// Waits until the modem has been asked so.
@@ -46,31 +42,29 @@ fn await_asked(modem: &Plugged, setup: Setup) -> Result<()> {
 }
 
 /// Each kind of answer to each kind of question: the driver goes on, and can be
-/// removed; a modem with nothing but odd answers about its line is still used.
+/// removed.
 pub fn answers_of_any_kind() -> Result<()> {
     let ground = Ground::new()?;
     for request in [STATUS_7, STATUS_B, STATUS_F, START_SYNCHRO] {
-        let hostile = modems(request)
-            .map(Plugged::new)
-            .collect::<Result<Vec<_>>>()?;
-        for modem in &hostile {
-            await_asked(modem, request)?;
-        }
-        ground.good_one_works()?;
-        for modem in &hostile {
-            ground.log_is_short(modem)?;
-            ensure!(modem.folder().exists(), "a modem is gone");
-        }
-        unplug_all(hostile)?;
-    }
-    let odd = modems(STATUS_B)
-        .map(Plugged::new)
-        .collect::<Result<Vec<_>>>()?;
-    for (modem, answer) in odd.iter().zip(ANSWERS) {
-        // A line's speed can be anything, and any speed will do.
-        if let Answer::Bytes(100, _) = answer {
-            modem.await_up().with_context(|| format!("{answer:?}"))?;
+        for answers in ANSWERS.chunks(ROOM) {
+            let modems = answers.iter().map(|answer| modem(request, *answer));
+            let hostile = modems.collect::<Result<Vec<_>>>()?;
+            for modem in &hostile {
+                await_asked(modem, request)?;
+            }
+            ground.good_one_works()?;
+            for modem in &hostile {
+                ground.log_is_short(modem)?;
+                ensure!(modem.folder().exists(), "a modem is gone");
+            }
+            unplug_all(hostile)?;
         }
     }
-    ground.end(odd)
+    // A line's speed can be anything, and any speed will do.
+    let absurd = [0, 0xff].map(|byte| modem(STATUS_B, Answer::Bytes(100, byte)));
+    let absurd = absurd.into_iter().collect::<Result<Vec<_>>>()?;
+    for modem in &absurd {
+        modem.await_up()?;
+    }
+    ground.end(absurd)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Failure, Said};
+use modem::{Failure, Said, What};
 use wire::aal5::Segmenter;
 use wire::cell::{CELL_LEN, Header, PAYLOAD_LEN, Pti, Stride, Vc};
 use wire::speedtch::{DATA_IN, DATA_OUT};
@@ -216,12 +216,13 @@ fn withstand(modem: &Plugged, atm: &AtmDevice, pvc: &mut Pvc, attack: Attack) ->
     let before = atm.traffic()?;
     modem.modem().say(DATA_IN, attack.said);
     modem.modem().say(DATA_IN, whole(&packet(OURS, 777)));
+    // Only then: how long that takes is the machine's business.
+    wait_until("all was heard", || modem.modem().unheard() == 0)?;
     let mut received = vec![0; 65535];
     for number in 0..=attack.packets {
-        let length = pvc.receive(&mut received).with_context(|| {
-            let unheard = modem.modem().unheard();
-            format!("packet {number} did not come, and {unheard} transfers are unheard")
-        })?;
+        let length = pvc
+            .receive(&mut received)
+            .with_context(|| format!("packet {number} did not come"))?;
         let is_last = number == attack.packets;
         ensure!(
             (length == 777) == is_last,
@@ -283,5 +284,23 @@ pub fn sending_that_fails() -> Result<()> {
     }
     drop(pvc);
     echo(&atm, 8, 36, 1500, 3).context("after the failures")?;
+    ground.end(vec![modem])
+}
+
+/// An endpoint halts: the driver brings the modem back, and its connections stay.
+pub fn halted_endpoints_are_cleared() -> Result<()> {
+    let ground = Ground::new()?;
+    let modem = Plugged::new(options(2).running())?;
+    let atm = modem.await_up()?;
+    for endpoint in [DATA_IN, DATA_OUT] {
+        modem.modem().say(endpoint, [Said::Halt]);
+        // It halts when a packet comes its way.
+        let lost = echo(&atm, 8, 36, 100, 1);
+        ensure!(lost.is_err(), "a packet went through {endpoint:#x}");
+        let halted = |what: &What| *what == What::Stalled { endpoint };
+        modem.await_event("halt", halted)?;
+        let flows = || echo(&atm, 8, 36, 100, 1).is_ok();
+        wait_until("packets come and go again", flows)?;
+    }
     ground.end(vec![modem])
 }

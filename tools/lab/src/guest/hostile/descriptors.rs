@@ -7,7 +7,7 @@ use wire::speedtch::{
     INTERFACE_FIRMWARE, INTERRUPT_IN,
 };
 
-use super::{Ground, plug_all, unplug_all};
+use super::Ground;
 use crate::guest::plugged::{Plugged, options};
 use crate::guest::sysfs::AtmDevice;
 
@@ -50,43 +50,32 @@ const ODD: [Lie; 12] = [
     Lie::MaxPacket(FIRMWARE_OUT, 0xffff),
 ];
 
-fn liars(lies: &[Lie]) -> impl Iterator<Item = Options> + '_ {
-    let liar =
-        |(number, lie): (u8, &Lie)| options(number).running().fault(Fault::Descriptors(*lie));
-    (10..).zip(lies).map(liar)
+fn liar(lie: Lie) -> Options {
+    options(10).running().fault(Fault::Descriptors(lie))
 }
 
 /// Interfaces and endpoints that are missing, doubled or of the wrong kind: the
 /// driver leaves a modem alone that it can do nothing with.
 pub fn descriptors_that_lie() -> Result<()> {
     let ground = Ground::new()?;
-    let useless = plug_all(liars(&USELESS))?;
-    for (modem, lie) in useless.iter().zip(USELESS) {
-        let refused = || -> Result<()> {
-            let threads = modem.threads();
-            ensure!(threads.is_empty(), "the driver works on it: {threads:?}");
-            let atm = AtmDevice::of(modem.device());
-            ensure!(atm.is_none(), "it has an ATM device");
-            Ok(())
-        };
-        refused().with_context(|| format!("{lie:?}"))?;
-    }
-    ground.good_one_works()?;
-    unplug_all(useless)?;
-    let odd = plug_all(liars(&ODD))?;
-    let without_interrupts: Vec<_> = (odd.iter().zip(ODD))
-        .filter(|(_, lie)| matches!(lie, Lie::NoEndpoint(INTERRUPT_IN)))
-        .map(|(modem, _)| modem)
-        .collect();
-    for modem in without_interrupts {
-        modem.await_up().context("a modem without interrupts")?;
-    }
-    ground.end(odd)
+    ground.try_each(&USELESS, liar, |modem, lie| {
+        let threads = modem.threads();
+        ensure!(threads.is_empty(), "{lie:?}: the driver works on it");
+        let atm = AtmDevice::of(modem.device());
+        ensure!(atm.is_none(), "{lie:?}: it has an ATM device");
+        Ok(())
+    })?;
+    ground.try_each(&ODD, liar, |modem, lie| {
+        if lie == Lie::NoEndpoint(INTERRUPT_IN) {
+            modem.await_up().context("a modem without interrupts")?;
+        }
+        Ok(())
+    })?;
+    ground.end(Vec::new())
 }
 
 /// Configurations that are cut short, or mean nothing at all.
 pub fn descriptors_of_noise() -> Result<()> {
-    let ground = Ground::new()?;
     let lies = [
         Lie::Total(0),
         Lie::Total(9),
@@ -97,43 +86,42 @@ pub fn descriptors_of_noise() -> Result<()> {
     ];
     let noise = (1..=6).map(Lie::Noise);
     let lies: Vec<_> = lies.into_iter().chain(noise).collect();
-    let hostile = plug_all(liars(&lies))?;
-    ground.end(hostile)
+    let ground = Ground::new()?;
+    ground.try_each(&lies, liar, |_, _| Ok(()))?;
+    ground.end(Vec::new())
 }
 
 /// Serial numbers that are no MAC addresses, names with everything in them, and
-/// descriptors that are no strings.
+/// descriptors that are no strings: the modem works, and its lines in `/proc` are four.
 pub fn strings_of_any_kind() -> Result<()> {
-    let ground = Ground::new()?;
+    let long = "F".repeat(126);
     let serials = [
         "",
         "0090D000000",
         "0090D0000001FF",
         "0090D000000G",
         "%s%n%p%d\n%s%s",
+        &long,
     ];
-    let long = "F".repeat(126);
-    let lone_surrogates: Vec<u8> = [&[60, 3][..], &[0x00, 0xd8].repeat(29)].concat();
-    let strings = [
-        (2, vec![]),
-        (2, vec![2, 3]),
-        (2, vec![255, 3, b'A', 0]),
-        (2, lone_surrogates),
-        (3, vec![4, 9, b'A', 0]),
-        (3, vec![0xff; 255]),
-        (3, [&[26, 3][..], &[b'\n', 0].repeat(12)].concat()),
+    let lone_surrogates = [&[60, 3][..], &[0x00, 0xd8].repeat(29)].concat();
+    let line_breaks = [&[26, 3][..], &[b'\n', 0].repeat(12)].concat();
+    let strings: [(u8, &[u8]); 7] = [
+        (2, &[]),
+        (2, &[2, 3]),
+        (2, &[255, 3, b'A', 0]),
+        (2, &lone_surrogates),
+        (3, &[4, 9, b'A', 0]),
+        (3, &[0xff; 255]),
+        (3, &line_breaks),
     ];
-    let of_serials = serials.into_iter().chain([&*long]);
-    let of_serials = of_serials.map(|serial| options(20).running().serial(serial));
-    let of_strings = strings.map(|(index, bytes)| options(21).running().string(index, bytes));
-    let hostile = plug_all(of_serials.chain(of_strings))?;
-    for modem in &hostile {
-        is_told_of(modem)?;
-    }
-    ground.end(hostile)
+    let ground = Ground::new()?;
+    let with_serial = |serial| options(20).running().serial(serial);
+    ground.try_each(&serials, with_serial, |modem, _| is_told_of(modem))?;
+    let with_string = |(index, bytes)| options(21).running().string(index, bytes);
+    ground.try_each(&strings, with_string, |modem, _| is_told_of(modem))?;
+    ground.end(Vec::new())
 }
 
-/// The modem works, and its lines in `/proc` are four.
 fn is_told_of(modem: &Plugged) -> Result<()> {
     let lines = modem.await_up()?.proc_lines()?;
     ensure!(lines.len() == 4, "it is told of so: {lines:?}");
