@@ -45,7 +45,13 @@ impl Health {
     /// A transfer failed.
     pub(crate) fn failed(&self, error: Error) {
         self.errno.store(error.to_errno(), Relaxed);
-        self.failures.fetch_add(1, Relaxed);
+        // An endpoint that is halted refuses all transfers until it is selected anew.
+        let failures = if error == EPIPE {
+            Self::MAX_FAILURES
+        } else {
+            1
+        };
+        self.failures.fetch_add(failures, Relaxed);
     }
 
     /// Forgets the failures: it begins anew.
