@@ -44,9 +44,10 @@ fn await_asked(modem: &Plugged, setup: Setup) -> Result<()> {
 /// Each kind of answer to each kind of question: the driver goes on, and can be
 /// removed.
 pub fn answers_of_any_kind() -> Result<()> {
-    let ground = Ground::new()?;
+    let mut ground = Ground::new()?;
     for request in [STATUS_7, STATUS_B, STATUS_F, START_SYNCHRO] {
         for answers in ANSWERS.chunks(ROOM) {
+            ground.forget_log();
             let modems = answers.iter().map(|answer| modem(request, *answer));
             let hostile = modems.collect::<Result<Vec<_>>>()?;
             for modem in &hostile {

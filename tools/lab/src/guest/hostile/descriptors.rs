@@ -57,7 +57,7 @@ fn liar(lie: Lie) -> Options {
 /// Interfaces and endpoints that are missing, doubled or of the wrong kind: the
 /// driver leaves a modem alone that it can do nothing with.
 pub fn descriptors_that_lie() -> Result<()> {
-    let ground = Ground::new()?;
+    let mut ground = Ground::new()?;
     ground.try_each(&USELESS, liar, |modem, lie| {
         let threads = modem.threads();
         ensure!(threads.is_empty(), "{lie:?}: the driver works on it");
@@ -86,7 +86,7 @@ pub fn descriptors_of_noise() -> Result<()> {
     ];
     let noise = (1..=6).map(Lie::Noise);
     let lies: Vec<_> = lies.into_iter().chain(noise).collect();
-    let ground = Ground::new()?;
+    let mut ground = Ground::new()?;
     ground.try_each(&lies, liar, |_, _| Ok(()))?;
     ground.end(Vec::new())
 }
@@ -114,7 +114,7 @@ pub fn strings_of_any_kind() -> Result<()> {
         (3, &[0xff; 255]),
         (3, &line_breaks),
     ];
-    let ground = Ground::new()?;
+    let mut ground = Ground::new()?;
     let with_serial = |serial| options(20).running().serial(serial);
     ground.try_each(&serials, with_serial, |modem, _| is_told_of(modem))?;
     let with_string = |(index, bytes)| options(21).running().string(index, bytes);
