@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Crash, What};
+use modem::{Crash, Event, What};
 
 use super::atmpvc::Pvc;
 use super::kmsg::Kmsg;
@@ -20,10 +20,10 @@ use crate::protocol::{Driver, Took};
 pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::says_what_it_does", |_| says_what_it_does()),
     ("life::firmware_is_taken_when_told", |_| {
-        firmware_comes_later(Plugged::retry)
+        firmware_comes_later(8, Plugged::retry)
     }),
     ("life::firmware_is_taken_by_itself", |_| {
-        firmware_comes_later(|_| Ok(()))
+        firmware_comes_later(1, |_| Ok(()))
     }),
     ("life::refused_firmware_is_tried_again", |_| {
         refused_firmware_is_tried_again()
@@ -166,13 +166,19 @@ fn says_what_it_does() -> Result<()> {
 
 /// A file that was missing is taken when it is there, without the modem being touched by
 /// anybody. The log says once what is missing, and where it belongs.
-fn firmware_comes_later(then: impl Fn(&Plugged) -> Result<()>) -> Result<()> {
+fn firmware_comes_later(retries: usize, then: impl Fn(&Plugged) -> Result<()>) -> Result<()> {
     let log = Kmsg::from_now();
     modules::load(Driver::Ours)?;
     firmware::install()?;
     fs::remove_file(STAGE_2)?;
     let modem = Plugged::new(options(1))?;
-    for _ in 0..3 {
+    // By itself it would take five minutes to try eight times.
+    for tries in 1..=retries {
+        let asked = |event: &&Event| matches!(event.what, What::Vendor { .. });
+        let tried = modem.modem().wait_until(LIMIT, |view| {
+            (view.events.iter().filter(asked).count() >= tries).then_some(())
+        });
+        tried.context("it is not tried again")?;
         modem.await_file("phase", WAITING)?;
         let error = modem.file("last_error");
         ensure!(
