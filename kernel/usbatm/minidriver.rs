@@ -27,15 +27,15 @@ pub trait InModule {
 /// A value of the type stands for one modem. Its methods are called in the order in which they
 /// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) is left
 /// out for a modem that is alive, and calls [`select`](Self::select) itself for one that is not.
-/// Those that are given a [`Stop`] run on
-/// threads of the modem's own, where they may take their time: every wait goes through that, and
-/// ends at once when the modem goes. The first and the last, and the drop of the value, may run
-/// on the hub thread, which serves all other devices as well: they may sleep, but not for long.
+/// Those that are given a [`Stop`] run on threads of the modem's own, where they may take their
+/// time: every wait goes through that, and ends at once when the modem goes. The first and the
+/// last, and the drop of the value, may run on the hub thread, which serves all other devices as
+/// well: they may sleep, but not for long.
 ///
 /// An error is logged with the [phase](Modem::phase) that it came in, and the modem is tried again
 /// after a while, from [`is_alive`](Self::is_alive) on; so it is after an error of
-/// [`watch`](Self::watch), when the modem has been up, and after others have reset it. What has to be undone is undone when the value is dropped, which is the
-/// `unbind` of drivers in C.
+/// [`watch`](Self::watch), when the modem has been up, and after others have reset it. What has to
+/// be undone is undone when the value is dropped, which is the `unbind` of drivers in C.
 ///
 /// # Examples
 ///

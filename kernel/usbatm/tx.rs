@@ -115,7 +115,8 @@ impl Tx {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the modem is gone, `ENETDOWN` if it is being brought back, `EINVAL` if AAL5 can't carry the packet. It is given back.
+    /// `ENODEV` if the modem is gone, `ENETDOWN` if it is being brought back, `EINVAL` if AAL5 can't
+    /// carry the packet. It is given back.
     pub(crate) fn send(&self, stream: &Stream<Self>, skb: OutgoingSkb) -> Result {
         if skb.is_empty() || skb.len() > usize::from(aal5::MAX_SDU_LEN) {
             return Err(EINVAL);

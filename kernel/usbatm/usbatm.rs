@@ -44,6 +44,9 @@
 //! other devices of the machine as well; and all that waits on the other two is given up as soon
 //! as the modem goes.
 //!
+//! The order is the same for all modems, and a minidriver can't get it wrong: what a step needs is
+//! given to it and exists nowhere else.
+//!
 //! # What fails is tried again
 //!
 //! If a modem can't be brought up, the log says why, in one line, and the first thread tries again:
@@ -78,9 +81,6 @@
 //! | `USBATM_EVENT` | `usable`: the ATM device is there and works. `failed`: it does not, and `last_error` says why; once for each reason. `line-up`, `line-down`: the line has changed |
 //! | `USBATM_ATM` | the number of the ATM device, if there is one |
 //! | `USBATM_DRIVER` | the name of the minidriver, for example `speedtch` |
-//!
-//! The order is the same for all modems, and a minidriver can't get it wrong: what a step needs is
-//! given to it and exists nowhere else.
 
 #![warn(missing_docs)]
 
