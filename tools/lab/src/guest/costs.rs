@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,8 @@ fn probe(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
             modem.folder().display(),
             modem.device()
         );
+        // A device says that it is configured before it has interfaces.
+        wait_until("there is an interface", || Path::new(&file).exists())?;
         fs::write(&file, "1").with_context(|| format!("cannot write {file}"))?;
     }
     let began = Instant::now();
