@@ -1,5 +1,7 @@
 //! The little statistics that the tables need.
 
+use std::fmt;
+
 /// How often samples are drawn anew for an interval.
 const RESAMPLES: usize = 4000;
 
@@ -28,6 +30,17 @@ pub struct Ratio {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
+}
+
+impl fmt::Display for Ratio {
+    /// Nothing where there is none, because the other side has nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, low, high } = self;
+        if value.is_finite() {
+            write!(f, "{value:.3} ({low:.3}–{high:.3})")?;
+        }
+        Ok(())
+    }
 }
 
 /// The ratio of the medians of `ours` and `theirs`, whose samples were taken in
@@ -107,6 +120,13 @@ mod tests {
     fn a_ratio_of_constants_has_no_width() {
         let ratio = ratio(&[3.0; 40], &[2.0; 40]);
         assert_eq!((ratio.low, ratio.value, ratio.high), (1.5, 1.5, 1.5));
+        assert_eq!(ratio.to_string(), "1.500 (1.500–1.500)");
+    }
+
+    #[test]
+    fn nothing_has_no_ratio() {
+        assert_eq!(ratio(&[16.0; 5], &[0.0; 5]).to_string(), "");
+        assert_eq!(ratio(&[0.0; 5], &[0.0; 5]).to_string(), "");
     }
 
     #[test]

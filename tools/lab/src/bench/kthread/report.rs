@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Measured;
 use crate::bench::figures;
-use crate::bench::statistics::{Ratio, median, percentile, ratio};
+use crate::bench::statistics::{median, percentile, ratio};
 use crate::guest::kthread::Row;
 
 /// How many parts a run of ticks is cut into, each taken as a sample.
@@ -52,12 +52,7 @@ pub fn line(measured: &Measured) -> [String; 6] {
 }
 
 fn against(ours: &Side, c: &Side) -> String {
-    let Ratio { value, low, high } = ratio(&ours.samples, &c.samples);
-    if value.is_finite() {
-        format!("{value:.3} ({low:.3}–{high:.3})")
-    } else {
-        String::new()
-    }
+    ratio(&ours.samples, &c.samples).to_string()
 }
 
 /// What one implementation did in one row.

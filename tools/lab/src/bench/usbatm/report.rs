@@ -4,7 +4,7 @@ use comfy_table::Table;
 
 use super::Row;
 use crate::bench::figures;
-use crate::bench::statistics::{Ratio, median, percentile, ratio};
+use crate::bench::statistics::{median, percentile, ratio};
 
 /// A row of the table has to be within this of C, or has to reach it.
 struct Goal {
@@ -59,14 +59,13 @@ pub fn table(rows: &[Row]) -> Table {
 
 fn line(row: &Row) -> [String; 6] {
     let [ours, c] = [&row.ours, &row.c];
-    let Ratio { value, low, high } = ratio(&medians(ours), &medians(c));
     [
         row.name.clone(),
         figure(median(&medians(ours))),
         figure(p99(ours)),
         figure(median(&medians(c))),
         figure(p99(c)),
-        format!("{value:.3} ({low:.3}–{high:.3})"),
+        ratio(&medians(ours), &medians(c)).to_string(),
     ]
 }
 
