@@ -209,8 +209,14 @@ impl Drop for Shortage {
 }
 
 /// Prepares a failure of slab allocations in `code`, once `bytes` were had.
+///
+/// The virtual host controller is spared: an URB for which it has no memory it takes and never
+/// gives back (`vhci_tx_urb()`), so that whoever cancels it waits for ever.
 fn arm(code: (u64, u64), bytes: usize, probability: u8) -> Result<()> {
+    let spared = code_of("vhci_hcd")?;
     let settings = [
+        ("reject-start", format!("{:#x}", spared.0)),
+        ("reject-end", format!("{:#x}", spared.1)),
         ("require-start", format!("{:#x}", code.0)),
         ("require-end", format!("{:#x}", code.1)),
         ("ignore-gfp-wait", "N".to_owned()),
