@@ -5,7 +5,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+
+use super::socket::{self, check};
 
 /// `SOL_ATM` and `SO_ATMQOS = __SO_ENCODE(SOL_ATM, 2, struct atm_qos)`.
 const SOL_ATM: libc::c_int = 264;
@@ -59,16 +61,7 @@ impl Pvc {
     /// Opens the VCC `vpi`.`vci` of the ATM device number `interface` for AAL5
     /// PDUs of up to `max_sdu` bytes at unspecified bit rate.
     pub fn open(interface: i16, vpi: i16, vci: i32, max_sdu: i32) -> io::Result<Self> {
-        // SAFETY: no pointers are passed.
-        let fd = check(unsafe {
-            libc::socket(
-                libc::AF_ATMPVC,
-                libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
-                ATM_AAL5,
-            )
-        })?;
-        // SAFETY: `fd` has just been opened and belongs to nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let socket = socket::open(libc::AF_ATMPVC, 0, ATM_AAL5)?;
         let parameters = TrafficParameters {
             class: ATM_UBR,
             max_sdu,
@@ -82,7 +75,7 @@ impl Pvc {
         // SAFETY: the pointer and the length describe `qos`, which the kernel only reads.
         check(unsafe {
             libc::setsockopt(
-                fd,
+                socket.as_raw_fd(),
                 SOL_ATM,
                 SO_ATMQOS,
                 (&raw const qos).cast(),
@@ -100,7 +93,7 @@ impl Pvc {
         // SAFETY: the pointer and the length describe `address`, which the kernel only reads.
         check(unsafe {
             libc::connect(
-                fd,
+                socket.as_raw_fd(),
                 (&raw const address).cast(),
                 size_of::<Address>() as libc::socklen_t,
             )
@@ -168,16 +161,7 @@ struct DeviceRequest {
 
 /// Makes a request about the ATM device number `interface`; what it answers, up to 8 bytes.
 pub fn request(interface: i16, request: libc::c_ulong) -> io::Result<[u8; 8]> {
-    // SAFETY: no pointers are passed.
-    let fd = check(unsafe {
-        libc::socket(
-            libc::AF_ATMPVC,
-            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
-            ATM_AAL5,
-        )
-    })?;
-    // SAFETY: `fd` has just been opened and belongs to nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let socket = socket::open(libc::AF_ATMPVC, 0, ATM_AAL5)?;
     let mut answer = [0xee; 8];
     let mut argument = DeviceRequest {
         number: interface.into(),
@@ -188,14 +172,6 @@ pub fn request(interface: i16, request: libc::c_ulong) -> io::Result<[u8; 8]> {
     // request in use here writes more than 8 bytes.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut argument) })?;
     Ok(answer)
-}
-
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }
 
 #[cfg(test)]

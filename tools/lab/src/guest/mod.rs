@@ -21,6 +21,7 @@ pub mod parity;
 pub mod plugged;
 pub mod removal;
 pub mod scenarios;
+mod socket;
 pub mod surface;
 pub mod sysfs;
 pub mod uevents;

@@ -2,11 +2,13 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result};
+
+use super::socket::{self, check};
 
 /// The group of the kernel's own messages; udev's are in another.
 const KERNEL: u32 = 1;
@@ -20,17 +22,12 @@ pub struct Uevents {
 impl Uevents {
     /// The uevents from this moment on.
     pub fn from_now() -> Result<Self> {
-        // SAFETY: no pointers are passed.
-        let fd = check(unsafe {
-            libc::socket(
-                libc::AF_NETLINK,
-                libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
-                libc::NETLINK_KOBJECT_UEVENT,
-            )
-        })
+        let socket = socket::open(
+            libc::AF_NETLINK,
+            libc::SOCK_NONBLOCK,
+            libc::NETLINK_KOBJECT_UEVENT,
+        )
         .context("no socket for uevents")?;
-        // SAFETY: `fd` has just been opened and belongs to nobody else.
-        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         // SAFETY: all of its fields are integers.
         let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
         address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
@@ -80,14 +77,6 @@ fn variables(message: &[u8]) -> Vec<String> {
 fn value<'a>(event: &'a [String], name: &str) -> Option<&'a str> {
     let named = |variable: &'a String| variable.strip_prefix(name)?.strip_prefix('=');
     event.iter().find_map(named)
-}
-
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
 }
 
 #[cfg(test)]
