@@ -10,6 +10,7 @@ mod upload;
 
 use std::collections::VecDeque;
 
+use wire::cell::CELL_LEN;
 use wire::cell::{Header, Pti, Vc};
 use wire::setup::Setup;
 use wire::speedtch::{
@@ -19,7 +20,7 @@ use wire::speedtch::{
 use super::*;
 use crate::bus::Bus;
 use crate::firmware::Image;
-use crate::usbip::HEADER_LEN;
+use crate::usbip::{HEADER_LEN, Transfer};
 
 const STAGE_1: &[u8] = &[1; 935];
 const STAGE_2: &[u8] = &[2; 10_000];
