@@ -96,8 +96,8 @@ struct Slot<H: Handler> {
     stream: NonNull<Stream<H>>,
 }
 
-// SAFETY: The pointer goes to the stream that owns the slot, which is `Send` if its parts are; a
-// slot moves only together with it.
+// SAFETY: The pointer goes to the stream that the slot was made for, which is `Send` if its parts
+// are, and it is followed only while an URB of that stream ends; the slot itself does not move.
 unsafe impl<H: Handler> Send for Slot<H> {}
 
 // SAFETY: The pointer is only used to make a `&Stream`, which is `Sync` if its parts are; URB and
@@ -140,18 +140,23 @@ impl<H: Handler> Slots<H> {
     fn iter(&self) -> slice::Iter<'_, Slot<H>> {
         self.0.iter()
     }
+
+    /// Begins to end all URBs, then waits for each.
+    fn all(&self, begin: fn(&Urb), wait: fn(&Urb)) {
+        // The last first, so that none of them gets its turn because another went; and all of
+        // them before the first wait, so that they are cancelled side by side.
+        for slot in self.iter().rev() {
+            begin(&slot.urb);
+        }
+        for slot in self.iter() {
+            wait(&slot.urb);
+        }
+    }
 }
 
 impl<H: Handler> Leftover for Slots<H> {
     fn end(&self) {
-        // The last first, so that none of them gets its turn because another went; and all of
-        // them before the first wait, so that they are cancelled side by side.
-        for slot in self.iter().rev() {
-            slot.urb.cancel();
-        }
-        for slot in self.iter() {
-            slot.urb.poison();
-        }
+        self.all(Urb::cancel, Urb::poison);
     }
 }
 
@@ -245,13 +250,7 @@ impl<H: Handler> Stream<H> {
     /// again, or others do meanwhile, goes on: it is for them to know that nothing is wanted any
     /// more. The stream can be started again. Sleeps.
     pub fn cancel(&self) {
-        // The last first, and all before the first wait; see `stop`.
-        for slot in self.slots.iter().rev() {
-            slot.urb.unlink();
-        }
-        for slot in self.slots.iter() {
-            slot.urb.kill();
-        }
+        self.slots.all(Urb::unlink, Urb::kill);
     }
 
     /// Cancels all that is in flight, waits until the handlers have returned, and lets every
