@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
 
 use anyhow::Context;
 use nix::sys::signal::{Signal, killpg};
@@ -31,7 +33,29 @@ pub fn command(program: &str) -> Command {
 }
 
 /// Starts `command` (made by [`command`]) in a process group of its own.
-pub fn spawn(command: &mut Command) -> anyhow::Result<Guarded> {
+pub fn spawn(command: Command) -> anyhow::Result<Guarded> {
+    let (answer, child) = channel();
+    STARTER.send((command, answer))?;
+    Ok(Guarded {
+        child: child.recv()??,
+    })
+}
+
+/// Starts programs on a thread that never ends: the kernel takes the end of the *thread* that
+/// started a program for the death of its parent (`PR_SET_PDEATHSIG`).
+static STARTER: LazyLock<Sender<Order>> = LazyLock::new(|| {
+    let (sender, orders) = channel::<Order>();
+    thread::spawn(move || {
+        for (command, answer) in orders {
+            let _ = answer.send(start(command));
+        }
+    });
+    sender
+});
+
+type Order = (Command, Sender<anyhow::Result<Child>>);
+
+fn start(mut command: Command) -> anyhow::Result<Child> {
     let mut groups = GROUPS.lock().unwrap();
     anyhow::ensure!(!INTERRUPTED.load(Ordering::SeqCst), "interrupted");
     let child = command
@@ -39,7 +63,7 @@ pub fn spawn(command: &mut Command) -> anyhow::Result<Guarded> {
         .spawn()
         .with_context(|| format!("cannot start {:?}", command.get_program()))?;
     groups.insert(child.id() as i32);
-    Ok(Guarded { child })
+    Ok(child)
 }
 
 /// Kills everything that runs when the user interrupts the lab, then leaves.

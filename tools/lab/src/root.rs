@@ -67,7 +67,7 @@ impl Root {
     /// Runs `script` in the root as (part of) a step: its output goes to the
     /// step's log, its newest line beside the step's spinner.
     pub fn run(&self, step: &Step, script: &str, args: &[&str]) -> Result<()> {
-        run(step, &mut self.script(script, args))
+        run(step, self.script(script, args))
     }
 
     /// What `script` prints in the root.
@@ -83,7 +83,7 @@ impl Root {
 }
 
 /// Runs `command` as part of `step`.
-pub fn run(step: &Step, command: &mut Command) -> Result<()> {
+pub fn run(step: &Step, mut command: Command) -> Result<()> {
     let mut log = File::options().append(true).open(step.log())?;
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     command
@@ -91,8 +91,6 @@ pub fn run(step: &Step, command: &mut Command) -> Result<()> {
         .stdout(writer.try_clone()?)
         .stderr(writer);
     let mut child = children::spawn(command)?;
-    // The command holds the pipe's other end open: without this no end of file.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
     for line in BufReader::new(File::from(reader)).split(b'\n') {
         let line = line?;
         log.write_all(&line)?;

@@ -352,7 +352,7 @@ fn start_qemu(image: &Image, accel: Accel, socket: &Path) -> Result<Guarded> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    children::spawn(&mut command)
+    children::spawn(command)
 }
 
 /// Boots the guest with its console on this terminal.

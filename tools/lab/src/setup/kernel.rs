@@ -233,7 +233,8 @@ fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
     let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(home.parent().context("the root has no parent")?)?;
     let mut copy = crate::children::command("cp");
-    crate::root::run(step, copy.arg("-a").arg(own).arg(&home))
+    copy.arg("-a").arg(own).arg(&home);
+    crate::root::run(step, copy)
 }
 
 /// How the Rust symbols that the stock kernel exports compare with ours.
