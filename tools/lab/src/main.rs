@@ -11,6 +11,7 @@ mod children;
 mod commands;
 mod demonstration;
 mod fail;
+mod fleet;
 mod gallery;
 mod guest;
 mod kernel_log;

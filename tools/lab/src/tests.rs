@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::fail::Failure;
+use crate::fleet::Fleet;
 use crate::gallery::Gallery;
 use crate::guest::{costs, scenarios};
 use crate::protocol::{Breakage, Job};
@@ -18,7 +19,7 @@ use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab, doc, modules};
 use crate::steps::{Key, files_below};
-use crate::vm::{Accel, Options, Vm};
+use crate::vm::{Accel, Vm};
 use crate::{bench, commands, parity};
 
 mod debug;
@@ -46,13 +47,11 @@ struct Record {
     failure: Option<String>,
 }
 
-/// What the tests share.
+/// What the tests of one image share.
 struct Ground {
     image: Image,
-    options: Options,
-    vm: Mutex<Option<Vm>>,
+    fleet: Arc<Fleet>,
     records: Arc<Mutex<Vec<Record>>>,
-    boots_lost: Arc<Mutex<usize>>,
 }
 
 /// Asks for the debug kernel's tests too.
@@ -65,20 +64,15 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         .map(String::as_str)
         .partition(|argument| *argument == WITH_DEBUG_KERNEL);
     let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments));
-    // The tests share one machine, and their order is part of the account.
-    arguments.test_threads = Some(1);
+    let side_by_side = arguments.test_threads.unwrap_or_else(machines_here).max(1);
+    arguments.test_threads = Some(side_by_side);
     let (kernel, image) = commands::ready(lab)?;
+    let fleet = Arc::new(Fleet::new(side_by_side, accel, lab.cache.join("log")));
     let ground = Arc::new(Ground {
         image,
-        options: Options {
-            accel,
-            console_log: lab.cache.join("log/console.log"),
-        },
-        vm: Mutex::default(),
+        fleet: Arc::clone(&fleet),
         records: Arc::default(),
-        boots_lost: Arc::default(),
     });
-    let mut grounds = vec![Arc::clone(&ground)];
     let mut trials = host_tests(lab, &ground)?;
     trials.extend(source_tests(lab, &kernel, &ground));
     trials.extend(lab_tests(&ground));
@@ -89,20 +83,18 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
             .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
     );
     let image = commands::with_clients(lab, &ground.image)?;
-    let clients = Arc::new(ground.beside(image, lab.cache.join("log/clients-console.log")));
+    let clients = Arc::new(ground.beside(image));
     trials.extend(scenarios::names_with_clients().map(|name| {
         let job = Job::Scenario(name.to_owned());
         vm_trial(&clients, format!("clients::{name}"), job)
     }));
-    grounds.push(clients);
     trials.push(parity_test(lab, &kernel, &ground));
-    let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &ground.options));
+    let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &fleet));
     trials.extend(gallery_tests(lab, &ground, &gallery)?);
     if !with_debug_kernel.is_empty() {
         let (kernel, image) = commands::ready_debug(lab, &kernel)?;
-        let debug = Arc::new(ground.beside(image, lab.cache.join("log/debug-console.log")));
+        let debug = Arc::new(ground.beside(image));
         trials.extend(debug::trials(lab, &kernel.release, &debug)?);
-        grounds.push(debug);
     }
     trials.push(book_test(lab, &ground, &trials));
     let listing = arguments.list;
@@ -118,19 +110,13 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         );
         return Err(Failure::new(what, "'./lab test --list' names them all").into());
     }
-    for ground in &grounds {
-        if let Some(vm) = ground.vm.lock().unwrap().take() {
-            vm.power_off();
-        }
-    }
+    fleet.power_off();
     let report = lab.source.join("target/test-results.xml");
     junit::write(&report, started, &ground.records.lock().unwrap())?;
     println!("JUnit XML: {}", report.display());
-    let lost = *ground.boots_lost.lock().unwrap() + gallery.boots_lost();
+    let lost = fleet.lost();
     if lost > 0 {
-        println!(
-            "{lost} boots died before user space (a known fault of the emulation) and were repeated."
-        );
+        println!("{lost} machines died of a known fault of the emulation and were replaced.");
     }
     println!(
         "{} passed, {} failed",
@@ -144,17 +130,12 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
 }
 
 impl Ground {
-    /// Another machine whose tests are recorded with those of this one.
-    fn beside(&self, image: Image, console_log: PathBuf) -> Self {
+    /// The same for another image.
+    fn beside(&self, image: Image) -> Self {
         Self {
             image,
-            options: Options {
-                accel: self.options.accel,
-                console_log,
-            },
-            vm: Mutex::default(),
+            fleet: Arc::clone(&self.fleet),
             records: Arc::clone(&self.records),
-            boots_lost: Arc::clone(&self.boots_lost),
         }
     }
 
@@ -178,26 +159,34 @@ impl Ground {
         })
     }
 
-    /// Does `job` in the machine, which is booted when there is none. After a
-    /// failure the next job gets a new one: it shall not inherit what broke.
+    /// Does `job` in a machine.
     fn in_vm(&self, job: &Job, silence: Duration) -> Result<()> {
         self.with_vm(|vm| vm.run(job, silence, |_| {}).map(drop))
     }
 
     /// As [`Self::in_vm`], for work that is more than one job.
-    fn with_vm(&self, work: impl FnOnce(&mut Vm) -> Result<()>) -> Result<()> {
-        let mut vm = self.vm.lock().unwrap();
-        if vm.is_none() {
-            let booted = Vm::boot(&self.image, &self.options)?;
-            *self.boots_lost.lock().unwrap() += booted.boots_lost;
-            *vm = Some(booted);
-        }
-        let result = work(vm.as_mut().context("no machine")?);
-        if result.is_err() {
-            vm.take();
-        }
-        result
+    fn with_vm(&self, work: impl Fn(&mut Vm) -> Result<()>) -> Result<()> {
+        self.fleet.run(&self.image, work)
     }
+}
+
+/// What a machine takes of the host's memory, in KiB: the debug kernel's 2 GiB, and QEMU itself.
+const MACHINE_MEMORY: usize = 2_500_000;
+
+/// How many machines the host can run side by side.
+fn machines_here() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors.min(memory_here() / MACHINE_MEMORY).max(1)
+}
+
+/// The memory that can be had, in KiB.
+fn memory_here() -> usize {
+    let table = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = table
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let number = available.and_then(|rest| rest.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Compiles the examples of the documentation and runs them.

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -127,7 +128,7 @@ impl Vm {
     }
 
     fn try_boot(image: &Image, options: &Options, accel: Accel, limit: Duration) -> Result<Vm> {
-        let socket = std::env::temp_dir().join(format!("lab-{}.sock", std::process::id()));
+        let socket = socket_path();
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
@@ -286,6 +287,17 @@ impl Vm {
     }
 }
 
+/// Whether the machine died because the emulation of several processors runs code that the
+/// kernel has just patched as it was before: the kernel then meets a breakpoint of its own
+/// that it has taken away. No module of ours patches code.
+pub fn died_of_emulation(error: &anyhow::Error) -> bool {
+    let failure = error.downcast_ref::<Failure>();
+    failure.is_some_and(|failure| {
+        let what = failure.what();
+        what.starts_with("the guest died") && what.contains("Oops: int3")
+    })
+}
+
 /// Whether the kernel is meant to report something.
 fn is_misuse(job: &Job) -> bool {
     matches!(
@@ -301,6 +313,13 @@ fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
     lines[lines.len().saturating_sub(CONSOLE_LINES)..]
         .iter()
         .cloned()
+}
+
+/// Where the lab and one of its machines meet.
+fn socket_path() -> PathBuf {
+    static MACHINES: AtomicUsize = AtomicUsize::new(0);
+    let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("lab-{}-{machine}.sock", std::process::id()))
 }
 
 fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
@@ -431,4 +450,23 @@ fn watch_channel(channel: impl BufRead + Send + 'static, sender: Sender<Message>
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::died_of_emulation;
+    use crate::fail::Failure;
+
+    #[test]
+    fn a_death_of_the_emulation_is_told_from_others() {
+        let died = |what: &str| died_of_emulation(&Failure::new(what, "").into());
+        assert!(died(
+            "the guest died: [   50.423762] Oops: int3: 0000 [#1] SMP NOPTI"
+        ));
+        assert!(!died(
+            "the guest died: [   50.423762] Oops: 0002 [#1] SMP NOPTI"
+        ));
+        assert!(!died("the kernel reported: Oops: int3: 0000"));
+        assert!(!died_of_emulation(&anyhow::anyhow!("something else")));
+    }
 }

@@ -10,17 +10,18 @@ mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::fail::Failure;
+use crate::fleet::{After, Care, Fleet};
 use crate::protocol::{Job, Purpose};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
 use crate::setup::{Lab, gallery};
-use crate::vm::{Options, Vm};
+use crate::vm::Vm;
 
 /// What does not go wrong for so long does not go wrong. Only a failure waits for it.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -36,21 +37,8 @@ pub struct Gallery {
     lab: Lab,
     kernel: Kernel,
     image: Image,
-    options: Options,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    built: Option<Image>,
-    guest: Option<Guest>,
-    boots_lost: usize,
-}
-
-struct Guest {
-    vm: Vm,
-    /// Whether something has gone wrong in it.
-    is_spoilt: bool,
+    fleet: Arc<Fleet>,
+    built: Mutex<Option<Image>>,
 }
 
 /// A case: a folder below `kernel/gallery`.
@@ -84,17 +72,14 @@ impl Case {
 }
 
 impl Gallery {
-    /// The gallery of the checkout, to be shown by `options`.
-    pub fn new(lab: &Lab, kernel: &Kernel, image: &Image, options: &Options) -> Self {
+    /// The gallery of the checkout, to be shown in machines of `fleet`.
+    pub fn new(lab: &Lab, kernel: &Kernel, image: &Image, fleet: &Arc<Fleet>) -> Self {
         Self {
             lab: lab.clone(),
             kernel: kernel.clone(),
             image: image.clone(),
-            options: Options {
-                console_log: lab.cache.join("log/gallery.log"),
-                ..options.clone()
-            },
-            state: Mutex::default(),
+            fleet: Arc::clone(fleet),
+            built: Mutex::default(),
         }
     }
 
@@ -106,11 +91,6 @@ impl Gallery {
         Ok(cases)
     }
 
-    /// How many boots died before user space.
-    pub fn boots_lost(&self) -> usize {
-        self.state.lock().unwrap().boots_lost
-    }
-
     /// Sees the C module of `case` go wrong.
     pub fn bug(&self, case: &Case) -> Result<()> {
         let expected = log::Expected::parse(&case.read("bug.log")?);
@@ -119,25 +99,21 @@ impl Gallery {
             lines: case.read("bug.sh")?,
             purpose: Purpose::Misuse,
         };
-        let mut state = self.state.lock().unwrap();
-        let mut guest = self.guest(&mut state, false)?;
-        guest.is_spoilt = true;
-        let begin = guest.vm.console_length()?;
-        // The guest may die before it has said that it began: what the console shows counts.
-        let begun = guest.vm.run(&job, SILENCE, |_| {}).map(drop);
-        let said = watch(&mut guest.vm, begin, &expected).or_else(|error| begun.and(Err(error)))?;
-        if !log::is_crash(&said) && !guest.vm.is_over() {
-            state.guest = Some(guest);
-        }
-        Ok(())
+        self.fleet.attempt(&self.build()?, Care::Spoils, |vm| {
+            let begin = vm.console_length()?;
+            // The guest may die before it has said that it began: what the console shows counts.
+            let begun = vm.run(&job, SILENCE, |_| {}).map(drop);
+            let said = watch(vm, begin, &expected).or_else(|error| begun.and(Err(error)))?;
+            let is_over = log::is_crash(&said) || vm.is_over();
+            Ok(if is_over { After::Dies } else { After::Lives })
+        })
     }
 
     /// Sees that the compiler refuses `case` in Rust, or that it runs to its end.
     pub fn rust(&self, case: &Case) -> Result<()> {
         let (misuse, cure) = (case.has("misuse.rs"), case.has("cure.rs"));
         ensure!(misuse || cure, "there is no Rust in it");
-        let mut state = self.state.lock().unwrap();
-        self.build(&mut state)?;
+        let image = self.build()?;
         if misuse {
             self.misuse(case)?;
         }
@@ -146,9 +122,8 @@ impl Gallery {
                 lines: case.read("cure.sh")?,
                 purpose: Purpose::Cure,
             };
-            let mut guest = self.guest(&mut state, true)?;
-            guest.vm.run(&job, SILENCE, |_| {})?;
-            state.guest = Some(guest);
+            let cure = |vm: &mut Vm| vm.run(&job, SILENCE, |_| {}).map(drop);
+            self.fleet.run(&image, cure)?;
         }
         Ok(())
     }
@@ -168,29 +143,12 @@ impl Gallery {
         Ok(())
     }
 
-    fn build(&self, state: &mut State) -> Result<Image> {
-        if state.built.is_none() {
-            state.built = Some(gallery::build(&self.lab, &self.kernel, &self.image)?);
+    fn build(&self) -> Result<Image> {
+        let mut built = self.built.lock().unwrap();
+        if built.is_none() {
+            *built = Some(gallery::build(&self.lab, &self.kernel, &self.image)?);
         }
-        state.built.clone().context("no image")
-    }
-
-    /// A guest that runs; it is the caller's to give back.
-    fn guest(&self, state: &mut State, clean: bool) -> Result<Guest> {
-        let image = self.build(state)?;
-        if let Some(guest) = state
-            .guest
-            .take()
-            .filter(|guest| !(clean && guest.is_spoilt))
-        {
-            return Ok(guest);
-        }
-        let vm = Vm::boot(&image, &self.options)?;
-        state.boots_lost += vm.boots_lost;
-        Ok(Guest {
-            vm,
-            is_spoilt: false,
-        })
+        built.clone().context("no image")
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Ground, SILENCE, kernel_test_names, vm_trial};
 use crate::guest::scenarios;
 use crate::protocol::Job;
 use crate::setup::{Flavour, Lab};
+use crate::vm::Vm;
 
 /// The faults that the module `faults` commits, and what is then to be heard.
 const FAULTS: [(&str, &str); 7] = [
@@ -97,10 +98,13 @@ pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Tria
     Ok(trials)
 }
 
-/// Nothing that the jobs so far allocated is lost. (kmemleak wants a leak to be
-/// some seconds old, so this is not asked after every single one.)
+/// Nothing that the jobs so far allocated is lost, in any machine. (kmemleak wants a leak
+/// to be some seconds old, so this is not asked after every single one.)
 fn nothing_leaked(ground: &Arc<Ground>, group: &str) -> Trial {
-    vm_trial(ground, format!("debug::{group}::leaks_nothing"), Job::Leaks)
+    ground.trial(format!("debug::{group}::leaks_nothing"), |ground| {
+        let search = |vm: &mut Vm| vm.run(&Job::Leaks, SILENCE, |_| {}).map(drop);
+        ground.fleet.each(&ground.image, search)
+    })
 }
 
 /// The compiler put KASAN's checks into our Rust code too.
@@ -123,8 +127,12 @@ fn fault_is_noticed(ground: &Arc<Ground>, fault: &'static str, report: &'static 
     ground.trial(
         format!("debug::checkers::{fault}_is_noticed"),
         move |ground| {
-            let committed = ground.in_vm(&Job::Fault(fault.to_owned()), SILENCE);
-            let Err(error) = committed.and_then(|()| ground.in_vm(&Job::Leaks, SILENCE)) else {
+            let commit = Job::Fault(fault.to_owned());
+            let told = ground.with_vm(|vm| {
+                vm.run(&commit, SILENCE, |_| {})?;
+                vm.run(&Job::Leaks, SILENCE, |_| {}).map(drop)
+            });
+            let Err(error) = told else {
                 anyhow::bail!("nobody noticed");
             };
             let said = error.to_string();
