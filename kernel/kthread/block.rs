@@ -9,6 +9,8 @@ use crate::{
     anystop::AnyStop,
     branch::Branch,
     builder::Builder,
+    chore::Again,
+    clock,
     error::{
         Error,
         Result, //
@@ -25,6 +27,7 @@ use crate::{
         Member, //
     },
     net::Waits,
+    scope::Scope,
     slot::Slot,
     stop::Stop,
     task::Kthread,
@@ -193,9 +196,30 @@ where
     F: FnOnce(&AnyStop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    /// The work item.
-    pub(crate) fn item(&self) -> &Item {
-        &self.host
+    /// Queues a work item in so many ticks, as one of the given scope.
+    ///
+    /// # Safety
+    ///
+    /// The item's function must accept the item in a block of this type.
+    pub(crate) unsafe fn queue(
+        scope: &Scope,
+        host: impl PinInit<Item>,
+        ticks: Jiffies,
+        body: F,
+    ) -> kernel::error::Result<Arc<Self>> {
+        let net = scope.branch().net();
+        net.sweep();
+
+        let block = Self::new(host, scope.branch().clone(), body)?;
+        if let Err(error) = net.add(block.clone()) {
+            block.ask();
+            let _ = block.join();
+            return Err(error);
+        }
+        // SAFETY: By the safety requirements; the net keeps the block until the item is gone. This
+        // is the only call but for those of the item's own.
+        unsafe { block.host.queue(ticks) };
+        Ok(block)
     }
 
     /// The work item's function.
@@ -208,6 +232,43 @@ where
         let block = unsafe { &*container_of!(Item::from_work(work), Self, host) };
 
         block.host.run_here(|| block.work());
+    }
+}
+
+impl<F> Block<Item, F, Again>
+where
+    F: FnMut(&AnyStop) -> Result<Again> + Send + 'static,
+{
+    /// The function of a work item that recurs.
+    ///
+    /// # Safety
+    ///
+    /// `work` must be that of the item in a block of this type, which lives until the item is gone.
+    pub(crate) unsafe extern "C" fn run_round(work: *mut bindings::work_struct) {
+        // SAFETY: By the safety requirements, and no longer than this function.
+        let block = unsafe { &*container_of!(Item::from_work(work), Self, host) };
+
+        block.host.round(|| block.round());
+    }
+
+    /// Runs the body once more. Returns in how many ticks it is to be run again; if it is not, its
+    /// result has been put down, and the closure dropped on the way.
+    fn round(&self) -> Option<Jiffies> {
+        let mut body = self.hold.lock().begin()?;
+        // SAFETY: Only the item's own function calls this, in the task that runs it; `stop` is gone
+        // before the item is.
+        let stop = unsafe { self.host.stop() };
+        match body(&stop) {
+            Ok(Again::After(time)) => {
+                self.hold.lock().begin_again(body);
+                Some(clock::ticks(time))
+            }
+            last => {
+                drop(body);
+                self.hold.lock().end(last);
+                None
+            }
+        }
     }
 }
 

@@ -7,11 +7,16 @@
 use kernel::{
     bindings,
     time::{
+        msecs_to_jiffies,
         Delta,
         Instant,
+        Jiffies,
         Monotonic, //
     }, //
 };
+
+/// The longest time that ticks are counted for.
+const LONGEST: Delta = Delta::from_secs(1_000_000);
 
 /// A time that does not come.
 pub(crate) const NEVER: i64 = i64::MAX;
@@ -33,6 +38,12 @@ pub(crate) fn after(time: Delta) -> i64 {
 /// How long it takes until the clock shows `ns`: no time if it does already.
 pub(crate) fn until(ns: i64) -> Delta {
     Delta::from_nanos(ns.saturating_sub(now()).max(0))
+}
+
+/// The time in the kernel's timer ticks, rounded up. Nobody waits for longer than twelve days.
+pub(crate) fn ticks(time: Delta) -> Jiffies {
+    let ms = time.as_millis_ceil().clamp(0, LONGEST.as_millis());
+    msecs_to_jiffies(ms as u32)
 }
 
 /// Whether the clock shows the instant, or a later one.

@@ -32,6 +32,10 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
         &*self.block
     }
 
+    pub(crate) fn shared(&self) -> Arc<dyn Joinable<H, T>> {
+        self.block.clone()
+    }
+
     pub(crate) fn host(&self) -> &H {
         self.block.host()
     }

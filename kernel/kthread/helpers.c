@@ -339,6 +339,13 @@ void threadline_queue_work(struct work_struct *work)
 	queue_work(system_dfl_wq, work);
 }
 
+/* The half of a delayed work that queues the other. */
+void threadline_init_delay(struct timer_list *timer);
+void threadline_init_delay(struct timer_list *timer)
+{
+	timer_setup(timer, delayed_work_timer_fn, TIMER_IRQSAFE);
+}
+
 /* A macro where lockdep is on. */
 void threadline_rt_mutex_lock(struct rt_mutex *lock);
 void threadline_rt_mutex_lock(struct rt_mutex *lock)

@@ -35,11 +35,13 @@ use kernel::{
     container_of,
     ffi::{
         c_int,
+        c_ulong,
         c_void, //
     },
     fmt,
     prelude::*,
     sync::LockClassKey,
+    time::Jiffies,
     types::Opaque, //
 };
 
@@ -50,16 +52,18 @@ pub(crate) type Entry = unsafe extern "C" fn(*mut bindings::work_struct);
 ///
 /// # Invariants
 ///
-/// `work` is initialised, and queued at most once. `worker` is only touched by the helpers, which
-/// set it to the task that runs the item's function, or to null.
+/// `work` is initialised. Unless the item `recurs`, it is queued at most once. `worker` is only
+/// touched by the helpers, which set it to the task that runs the item's function, or to null.
 #[pin_data]
 pub(crate) struct Item {
     life: Life,
     site: Site,
     watch: Watch,
     worker: UnsafeCell<*mut c_void>,
+    /// Whether its function is called again and again.
+    recurs: bool,
     #[pin]
-    work: Opaque<bindings::work_struct>,
+    work: Opaque<bindings::delayed_work>,
     /// Of its own, since one item may wait for another, which lockdep would take for itself.
     ///
     /// The worker uses it, by its copy of the work's lockdep map, until shortly after the function
@@ -80,22 +84,26 @@ unsafe impl Send for Item {}
 unsafe impl Sync for Item {}
 
 impl Item {
-    /// An item that is not queued, and whose function is `entry`.
-    pub(crate) fn new(entry: Entry) -> impl PinInit<Self> {
+    /// An item that is not queued, and whose function is `entry`. If it `recurs`, the function
+    /// makes [rounds](Self::round).
+    pub(crate) fn new(entry: Entry, recurs: bool) -> impl PinInit<Self> {
         // INVARIANT: `work` is initialised, and no worker runs it.
         pin_init!(&this in Self {
             life: Life::new(),
             site: Site::new(),
             watch: Watch::new(None),
             worker: UnsafeCell::new(ptr::null_mut()),
+            recurs,
             key <- LockClassKey::new_dynamic(),
-            work <- Opaque::ffi_init(|slot: *mut bindings::work_struct| {
+            work <- Opaque::ffi_init(|slot: *mut bindings::delayed_work| {
                 // SAFETY: `slot` is valid for writes and stays where it is, as it is pinned. The
                 // key has been initialised before, and lives as long.
                 unsafe {
                     let key = (*this.as_ptr()).key.as_ptr();
                     let name = c"kthread::Work".as_char_ptr();
-                    bindings::init_work_with_key(slot, Some(entry), false, name, key);
+                    let work = &raw mut (*slot).work;
+                    bindings::init_work_with_key(work, Some(entry), false, name, key);
+                    sys::threadline_init_delay(&raw mut (*slot).timer);
                 }
             }),
             events <- Events::new(),
@@ -108,24 +116,47 @@ impl Item {
     ///
     /// `work` must be that of an item. The result may be followed as long as that lives.
     pub(crate) unsafe fn from_work(work: *mut bindings::work_struct) -> *mut Self {
-        // SAFETY: By the safety requirements, `work` is the field of an item.
-        unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
+        // SAFETY: By the safety requirements, `work` is that field in the field of an item.
+        unsafe {
+            let delayed = container_of!(work, bindings::delayed_work, work);
+            container_of!(Opaque::cast_from(delayed).cast_mut(), Self, work)
+        }
     }
 
-    /// Queues it, for any CPU.
+    /// Queues it in so many ticks, for any CPU. Does nothing if it is queued already.
     ///
     /// # Safety
     ///
-    /// Its function may be called until [`World::bury`] has returned. To be called once.
-    pub(crate) unsafe fn queue(&self) {
-        // INVARIANT: By the safety requirements, this is the first time.
+    /// Its function may be called until [`World::bury`] has returned. To be called once, unless it
+    /// recurs.
+    pub(crate) unsafe fn queue(&self, ticks: Jiffies) {
+        // INVARIANT: By the safety requirements, this is the first time, or it recurs.
         //
-        // SAFETY: `work` is initialised and not queued; the workqueue exists for ever.
+        // SAFETY: `work` is initialised; the workqueue exists for ever.
         unsafe {
-            bindings::queue_work_on(
+            bindings::queue_delayed_work_on(
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
                 bindings::system_dfl_wq,
                 self.work.get(),
+                ticks as c_ulong,
+            )
+        };
+    }
+
+    /// Has the function called as soon as can be, though it may be running; does nothing once the
+    /// item has been buried. Never sleeps.
+    ///
+    /// # Safety
+    ///
+    /// The item recurs, and its function may be called until [`World::bury`] has returned.
+    pub(crate) unsafe fn hurry(&self) {
+        // SAFETY: `work` is initialised; the workqueue exists for ever.
+        unsafe {
+            bindings::mod_delayed_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+                0,
             )
         };
     }
@@ -134,6 +165,26 @@ impl Item {
     pub(crate) fn run_here(&self, work: impl FnOnce()) {
         self.run(work);
         self.leave();
+    }
+
+    /// Runs the body once more, in the worker's task: `work`, which returns in how many ticks it
+    /// is to be run again, if it is. To be called by the function of an item that recurs.
+    pub(crate) fn round(&self, work: impl FnOnce() -> Option<Jiffies>) {
+        // Somebody was in a hurry when it was over already.
+        if self.life.is_ended() {
+            return;
+        }
+        self.listen();
+        let next = if self.life.is_asked() { None } else { work() };
+        self.leave();
+        match next {
+            // A stop that comes from here on hurries it, and finds no body in the worker.
+            //
+            // SAFETY: It recurs. Its function was just called, so whoever queued it for the first
+            // time has promised that it may be.
+            Some(ticks) => unsafe { self.queue(ticks) },
+            None => self.end(),
+        }
     }
 
     /// Lets go of the worker, before it turns to something else.
@@ -191,6 +242,13 @@ impl World for Item {
         // SAFETY: A task in `worker` runs the body, so it is valid for as long as the helper has
         // the lock, which the worker takes before it goes on.
         unsafe { sys::threadline_worker_interrupt(self.worker.get()) };
+        if self.recurs {
+            // Between two rounds there is nobody to be interrupted: the next one is the last.
+            //
+            // SAFETY: It recurs. Whoever asks an item to stop keeps it, and one that was asked is
+            // buried before it goes.
+            unsafe { self.hurry() };
+        }
     }
 
     #[inline(never)]
@@ -216,9 +274,11 @@ impl World for Item {
     /// Takes the item out of the queue, or waits until the worker has returned from its function.
     #[inline(never)]
     fn bury(&self) {
+        // For good: the function is not called any more, whoever is in a hurry.
+        //
         // SAFETY: `work` is initialised, and the caller may sleep. It is not the worker, as
         // `Protocol` has made sure.
-        unsafe { bindings::cancel_work_sync(self.work.get()) };
+        unsafe { bindings::disable_delayed_work_sync(self.work.get()) };
     }
 
     fn announce(&self, milestone: Milestone) {

@@ -26,8 +26,9 @@
 //!
 //! Work that is short and does not wait belongs on a workqueue ([`kernel::workqueue`]); work that
 //! waits for a while and may have to be stopped there is a [`Work`], which is to a workqueue what a
-//! [`Thread`] is to a task of its own; a reaction
-//! to an interrupt that needs to sleep, in a threaded interrupt handler
+//! [`Thread`] is to a task of its own; what is to be done now and then, and whenever something
+//! happens, is a [`Chore`]; a reaction to an interrupt that needs to sleep, in a threaded interrupt
+//! handler
 //! ([`kernel::irq::ThreadedRegistration`]); a short reaction to time passing, in a timer
 //! ([`kernel::time::hrtimer`]). A thread is for work with a life of its own.
 //!
@@ -119,6 +120,7 @@ mod block;
 mod branch;
 mod builder;
 mod channel;
+mod chore;
 mod clock;
 mod completion;
 mod condition;
@@ -165,10 +167,14 @@ pub use self::{
         Sender,
         Unsent, //
     },
+    chore::{
+        Again,
+        Bell,
+        Chore, //
+    },
     completion::Completion,
     condition::Condition,
     detached::Detached,
-
     error::{
         Error,
         Result,

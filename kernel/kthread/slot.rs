@@ -13,7 +13,7 @@ use core::mem;
 
 /// The place for a closure of type `F`, then for its result, a `T` or an `E`.
 pub(crate) enum Slot<F, T, E> {
-    /// The thread has not begun: the closure is still here.
+    /// The closure is here: the thread has not begun, or is to call it again.
     Waiting(F),
     /// The thread has the closure, and has not ended.
     Running,
@@ -30,6 +30,11 @@ impl<F, T, E: Copy> Slot<F, T, E> {
     /// Takes the closure, to run it.
     pub(crate) fn begin(&mut self) -> Option<F> {
         self.replace_waiting(Slot::Running)
+    }
+
+    /// Puts the closure back, which [`Self::begin`] gave away, to be run again.
+    pub(crate) fn begin_again(&mut self, closure: F) {
+        *self = Slot::Waiting(closure);
     }
 
     /// Puts the result of the closure down, which [`Self::begin`] gave away.

@@ -75,6 +75,7 @@ extern "C" {
     pub(crate) fn threadline_timer_within(timer: *mut bindings::timer_list, ticks: Jiffies);
     pub(crate) fn threadline_init_work(work: *mut bindings::work_struct, function: Look);
     pub(crate) fn threadline_queue_work(work: *mut bindings::work_struct);
+    pub(crate) fn threadline_init_delay(timer: *mut bindings::timer_list);
     pub(crate) fn threadline_rt_mutex_lock(mutex: *mut c_void);
     pub(crate) fn threadline_rt_mutex_assert_held(mutex: *const c_void);
     pub(crate) fn threadline_cpu_online(cpu: u32) -> bool;

@@ -12,6 +12,7 @@
 //! See `lookout.rs` for who looks.
 
 use crate::{
+    clock,
     lookout::Lookout,
     site::Site,
     sys, //
@@ -27,7 +28,6 @@ use kernel::{
         Relaxed, //
     },
     time::{
-        msecs_to_jiffies,
         Delta,
         Jiffies, //
     }, //
@@ -36,9 +36,6 @@ use kernel::{
 /// After what time a stop is reported, unless [`Builder::report_after`](crate::Builder) says
 /// something else: ten seconds.
 const USUAL: NonZero<Jiffies> = NonZero::new(10 * bindings::CONFIG_HZ as Jiffies).unwrap();
-
-/// Nobody waits for a report that comes later.
-const LONGEST: Delta = Delta::from_secs(1_000_000);
 
 /// What is known about the stop of one thread. Times are in the kernel's timer ticks, which are
 /// cheap to read.
@@ -111,10 +108,9 @@ impl Watch {
     }
 }
 
-/// The time in ticks: in one at least, and in none too many for the kernel's timers.
+/// The time in ticks, in one at least.
 fn ticks(time: Delta) -> NonZero<Jiffies> {
-    let ms = time.as_millis_ceil().clamp(0, LONGEST.as_millis());
-    NonZero::new(msecs_to_jiffies(ms as u32)).unwrap_or(NonZero::<Jiffies>::MIN)
+    NonZero::new(clock::ticks(time)).unwrap_or(NonZero::<Jiffies>::MIN)
 }
 
 /// The number of the current tick.

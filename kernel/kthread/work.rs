@@ -9,7 +9,6 @@ use crate::{
     handle::Handle,
     item::Item,
     life::World,
-    member::Member,
     scope::Scope,
     thread::Outcome, //
 };
@@ -36,7 +35,8 @@ use kernel::time::Delta;
 ///   A signal that breaks such a wait can't be sent to a worker, since it would be left there for
 ///   the next in line.
 /// - The kernel starts a worker for each item that sleeps, and keeps it for minutes. Bodies that
-///   sleep for long, or for ever, are better off in a thread.
+///   sleep for long, or for ever, are better off in a thread, or are a [`Chore`](crate::Chore),
+///   which has no worker while there is nothing to do.
 /// - Memory may be so short that there is no worker to be had: nothing that frees memory may wait
 ///   for such work.
 ///
@@ -64,19 +64,9 @@ impl<T: Send + 'static> Work<T> {
     where
         F: FnOnce(&AnyStop) -> Result<T> + Send + 'static,
     {
-        let net = scope.branch().net();
-        net.sweep();
-
-        let host = Item::new(Block::<Item, F, T>::run_item);
-        let block = Block::new(host, scope.branch().clone(), body)?;
-        if let Err(error) = net.add(block.clone()) {
-            block.ask();
-            let _ = block.join();
-            return Err(error);
-        }
-        // SAFETY: The item's function is that of its own block, which the net keeps until the item
-        // is gone. This is the only call.
-        unsafe { block.item().queue() };
+        let host = Item::new(Block::<Item, F, T>::run_item, false);
+        // SAFETY: The item's function is that of its own block.
+        let block = unsafe { Block::queue(scope, host, 0, body)? };
         Ok(Self(Handle::new(block)))
     }
 

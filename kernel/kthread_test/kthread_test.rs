@@ -15,6 +15,7 @@
 
 mod bench;
 mod channels;
+mod chores;
 mod chaos;
 mod conditions;
 mod detaching;
@@ -139,6 +140,11 @@ cases! {
     working::work_is_joined_by_bodies,
     working::work_stops_waiting_for_others_to_be_ready,
     working::work_shields_itself,
+    chores::chore_comes_up_again,
+    chores::bell_loses_no_ring,
+    chores::stop_of_a_chore,
+    chores::asked_chore_does_not_wait_for_its_time,
+    chores::left_chore_is_joined_by_scope,
     safety::drop_stops_and_joins,
     safety::leaked_handle_is_joined_by_scope,
     safety::left_thread_is_joined_by_scope,

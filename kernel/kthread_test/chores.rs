@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bodies that a workqueue calls again and again.
+
+use crate::bench::{
+    claim,
+    event,
+    Bench,
+    Count,
+    Passed,
+    Verdict, //
+};
+use kernel::{
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+use kthread::{
+    Again,
+    AnyStop,
+    Chore,
+    Outcome,
+    Scope,
+    Work, //
+};
+
+const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+
+/// A chore that counts its calls, and comes up again by the bell only.
+fn counter(scope: &Scope, calls: &Count) -> Result<Chore> {
+    let calls = calls.clone();
+    Chore::start(scope, Delta::ZERO, move |_: &AnyStop| {
+        calls.up();
+        Ok(Again::After(FOR_EVER))
+    })
+}
+
+/// Waits until something has been counted so often.
+fn await_count(count: &Count, number: i32) {
+    while count.get() < number {
+        fsleep(Delta::from_millis(1));
+    }
+}
+
+pub(crate) fn chore_comes_up_again(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (calls, drops) = (Count::new()?, Count::new()?);
+    let held = drops.on_drop();
+    let mut left = 5;
+    let chore = Chore::start(&scope, Delta::from_millis(1), {
+        let calls = calls.clone();
+        move |stop: &AnyStop| {
+            let _held = &held;
+            calls.up();
+            left -= 1;
+            stop.sleep(Delta::from_millis(1))?;
+            Ok(match left {
+                0 => Again::Never,
+                _ => Again::After(Delta::from_millis(1)),
+            })
+        }
+    })?;
+    let bell = chore.bell();
+    claim!(chore.join() == Outcome::Ended(Again::Never));
+    claim!(chore.is_finished());
+    claim!(calls.get() == 5 && drops.get() == 1);
+    // There is no call after the last, whoever rings.
+    bell.ring();
+    claim!(chore.stop() == Outcome::Taken);
+    fsleep(Delta::from_millis(20));
+    claim!(calls.get() == 5);
+
+    let failing = Chore::start(&scope, Delta::ZERO, |_: &AnyStop| Err(EIO.into()))?;
+    claim!(failing.join() == Outcome::Failed(EIO));
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+/// Each ring is followed by a call, also where it comes in the middle of one.
+pub(crate) fn bell_loses_no_ring(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (calls, go_on) = (Count::new()?, event()?);
+    let chore = Chore::start(&scope, FOR_EVER, {
+        let (calls, go_on) = (calls.clone(), go_on.clone());
+        move |stop: &AnyStop| {
+            calls.up();
+            stop.wait(&go_on)?;
+            Ok(Again::After(FOR_EVER))
+        }
+    })?;
+    let bell = chore.bell();
+    bell.ring();
+    for call in 1..50 {
+        await_count(&calls, call);
+        // It is in that call.
+        bell.ring();
+        go_on.complete();
+    }
+    claim!(chore.stop() == Outcome::Stopped);
+    Ok(Passed::Now)
+}
+
+/// Wherever it is: not called yet, between two calls, or in a wait.
+pub(crate) fn stop_of_a_chore(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let calls = Count::new()?;
+    for round in 0..60 {
+        let drops = Count::new()?;
+        let held = drops.on_drop();
+        let before = calls.get();
+        let first = if round % 3 == 0 {
+            FOR_EVER
+        } else {
+            Delta::ZERO
+        };
+        let chore = Chore::start(&scope, first, {
+            let calls = calls.clone();
+            move |stop: &AnyStop| {
+                let _held = &held;
+                calls.up();
+                if round % 3 == 1 {
+                    stop.sleep(FOR_EVER)?;
+                }
+                Ok(Again::After(FOR_EVER))
+            }
+        })?;
+        if round % 3 != 0 {
+            await_count(&calls, before + 1);
+        }
+        let bell = chore.bell();
+        claim!(chore.stop() == Outcome::Stopped);
+        claim!(drops.get() == 1);
+        let after = calls.get();
+        bell.ring();
+        let next = Work::queue(&scope, |_: &AnyStop| Ok(current!().signal_pending()))?;
+        claim!(next.join() == Outcome::Ended(false));
+        claim!(calls.get() == after);
+    }
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+/// One that is asked to stop ends, though it was not to come up for a long time.
+pub(crate) fn asked_chore_does_not_wait_for_its_time(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let calls = Count::new()?;
+    let chore = counter(&scope, &calls)?;
+    await_count(&calls, 1);
+    chore.ask_stop();
+    while !chore.is_finished() {
+        fsleep(Delta::from_millis(1));
+    }
+    claim!(chore.join() == Outcome::Stopped);
+    claim!(calls.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// The end of a scope is the end of a chore without a handle.
+pub(crate) fn left_chore_is_joined_by_scope(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let calls = Count::new()?;
+    counter(&scope, &calls)?.leave();
+    let chore = counter(&scope, &calls)?;
+    let bell = chore.bell();
+    chore.leave();
+    await_count(&calls, 2);
+    claim!(scope.live() == 2);
+    scope.stop();
+    claim!(scope.live() == 0);
+    bell.ring();
+    drop(scope);
+    claim!(calls.get() == 2);
+    Ok(Passed::Now)
+}
