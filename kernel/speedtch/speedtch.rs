@@ -33,6 +33,7 @@ use param::{
 };
 use usbatm::{
     Line,
+    LineStatus,
     Minidriver,
     Modem,
     Selected, //
@@ -94,6 +95,8 @@ impl Minidriver for SpeedTouch {
     type IdInfo = ();
     const NAME: &'static CStr = c"speedtch";
     const ID_TABLE: usb::IdTable<()> = &DEVICES;
+    const FIRST_POLL: Delta = Delta::from_millis(modem::FIRST_POLL_MSECS as i64);
+    const POLL: Delta = Delta::from_millis(modem::POLL_MSECS as i64);
 
     fn bind(
         interface: &usb::Interface<device::Core<'_>>,
@@ -138,16 +141,36 @@ impl Minidriver for SpeedTouch {
         Ok(selected)
     }
 
-    fn atm_start(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
+    fn atm_start(&self, _stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
         let serial = modem.device().serial().map(CStr::to_bytes);
         if let Some(mac) = serial.and_then(modem::mac_from_serial) {
             line.set_mac(mac);
         }
-        self.start_synchro(stop, modem, line)
+        Ok(())
     }
 
-    fn watch(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
-        self.follow_line(stop, modem, line)
+    fn synchronise(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        let mut answer = [0; modem::START_SYNCHRO.length as usize];
+        let setup = request(&modem::START_SYNCHRO);
+        modem
+            .device()
+            .control_in(stop, setup, &mut answer, TIMEOUT)?;
+        Ok(())
+    }
+
+    fn line_status(&self, stop: &Stop, modem: &Modem) -> kthread::Result<LineStatus> {
+        line::status(stop, modem)
+    }
+
+    fn line_events(&self) -> Option<usb::InterruptIn> {
+        self.interrupt
+    }
+
+    fn line_event(&self, packet: &[u8]) -> Option<&'static str> {
+        Some(match modem::LineEvent::from_packet(packet)? {
+            modem::LineEvent::GoesUp => "goes up",
+            modem::LineEvent::GoesDown => "goes down",
+        })
     }
 }
 

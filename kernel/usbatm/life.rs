@@ -11,13 +11,18 @@
 use crate::{
     channels::Channels,
     line::Line,
+    line_status::LineStatus,
     minidriver::Minidriver,
     modem::{
         Event,
         Modem,
         Selected, //
     },
-    traffic::Traffic, //
+    traffic::Traffic,
+    watch::{
+        self,
+        Watch, //
+    }, //
 };
 use kernel::{
     device,
@@ -156,7 +161,7 @@ impl<M: Minidriver> Life<M> {
         let mut back_off = BackOff::new();
         if let Some(connected) = this.pause_traffic() {
             // Nobody knows how the line is.
-            connected.line(&this.modem, stop).unknown();
+            connected.line(&this.modem, stop).set(LineStatus::Unknown);
         }
         this.rest(stop)?;
         loop {
@@ -193,8 +198,7 @@ impl<M: Minidriver> Life<M> {
         self.modem.phase("the start of the line");
         let connected = self.connected.lock().clone();
         if let Some(connected) = connected.filter(|known| known.channels == channels) {
-            let line = connected.line(&self.modem, stop);
-            self.minidriver.atm_start(stop, &self.modem, &line)?;
+            self.synchronise(stop, &connected.line(&self.modem, stop))?;
             return Ok(connected);
         }
         // The channels of the one that there is, if any, can't be had any more.
@@ -214,8 +218,8 @@ impl<M: Minidriver> Life<M> {
             device.set_address_bits(8, 16);
             device.set_link_rate(Line::DEFAULT_RATE);
             let line = Line::silent(device, &self.modem, &traffic);
-            line.unknown();
-            started = self.minidriver.atm_start(stop, &self.modem, &line);
+            line.set(LineStatus::Unknown);
+            started = self.synchronise(stop, &line);
             started.map_err(Error::to_kernel)
         });
         started?;
@@ -224,6 +228,12 @@ impl<M: Minidriver> Life<M> {
             traffic,
             atm: Arc::new(registration?, GFP_KERNEL)?,
         })
+    }
+
+    /// Has the minidriver start the line.
+    fn synchronise(&self, stop: &Stop, line: &Line<'_>) -> kthread::Result {
+        self.minidriver.atm_start(stop, &self.modem, line)?;
+        watch::synchronise(&self.minidriver, stop, &self.modem, line)
     }
 
     /// Starts the thread that watches the line.
@@ -241,7 +251,7 @@ impl<M: Minidriver> Life<M> {
     fn watch(this: &Arc<Self>, stop: &Stop, connected: &Connected) -> kthread::Result {
         let line = connected.line(&this.modem, stop);
         let began = Instant::<Monotonic>::now();
-        let watched = this.minidriver.watch(stop, &this.modem, &line);
+        let watched = Watch::new(&this.minidriver, stop, &this.modem, &line).run();
         let Err(Error::Failed(error)) = watched else {
             return watched;
         };

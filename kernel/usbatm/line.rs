@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The line, as a minidriver tells of it.
+//! The line, and the ATM device that stands for it.
 
 use crate::{
+    line_status::LineStatus,
     modem::{
         Event,
         Modem, //
     },
-    status::LineStatus,
     traffic::Traffic, //
 };
 use kernel::prelude::*;
@@ -17,9 +17,6 @@ use kthread::Stop;
 ///
 /// Only the core makes one, when the modem has been brought up, and lends it to the minidriver:
 /// that is why there is nothing to say about a line before.
-///
-/// What is said goes to the ATM device, to the files `line`, `rate_down` and `rate_up` of the
-/// modem, and to user space as an [event](crate#events) where the line has come up or gone down.
 pub struct Line<'a> {
     device: &'a atm::Device,
     modem: &'a Modem,
@@ -57,20 +54,19 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether cells get through, as far as is known. To be asked now and then by whoever watches
-    /// the line; an error is to be returned by the [watch](crate::Minidriver::watch).
+    /// Whether cells get through, as far as is known.
     ///
     /// # Errors
     ///
     /// That of the transfers in one direction, if all of them have failed for a while. `EPIPE` is
     /// an endpoint that is stalled; it will do again when the modem has been brought back.
-    pub fn check(&self) -> Result {
+    pub(crate) fn check(&self) -> Result {
         self.traffic.check()
     }
 
     /// How many transfers have come from the modem with cells: one that sends some is alive,
     /// whatever it says otherwise.
-    pub fn received(&self) -> usize {
+    pub(crate) fn received(&self) -> usize {
         self.traffic.rx_health.count()
     }
 
@@ -84,29 +80,14 @@ impl<'a> Line<'a> {
         self.device.set_esi(mac);
     }
 
-    /// The line is up, with so many kilobits a second towards us, and from us.
-    pub fn up(&self, down: u32, up: u32) {
-        self.device.set_link_rate(cells(down));
-        self.set(LineStatus::Up { down, up }, atm::Signal::Found);
-    }
-
-    /// The line is down.
-    pub fn down(&self) {
-        self.set(LineStatus::Down, atm::Signal::Lost);
-    }
-
-    /// The line is not up yet.
-    pub fn synchronising(&self) {
-        self.set(LineStatus::Synchronising, atm::Signal::Lost);
-    }
-
-    /// The modem says something that nobody understands, or nothing.
-    pub fn unknown(&self) {
-        self.set(LineStatus::Unknown, atm::Signal::Unknown);
-    }
-
-    fn set(&self, status: LineStatus, signal: atm::Signal) {
-        self.device.set_signal(signal);
+    /// Says how the line is: to the ATM device, to the files `line`, `rate_down` and `rate_up` of
+    /// the modem, and to user space as an [event](crate#events) where the line has come up or gone
+    /// down. May sleep.
+    pub(crate) fn set(&self, status: LineStatus) {
+        if let LineStatus::Up { down, .. } = status {
+            self.device.set_link_rate(cells(down));
+        }
+        self.device.set_signal(status.signal());
         let before = self.modem.status().set_line(status);
         let event = match (before.is_up(), status.is_up()) {
             (false, true) => Event::LineUp,

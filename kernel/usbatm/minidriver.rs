@@ -4,6 +4,7 @@
 
 use crate::{
     line::Line,
+    line_status::LineStatus,
     modem::{
         Modem,
         Selected, //
@@ -11,7 +12,8 @@ use crate::{
 };
 use kernel::{
     device,
-    prelude::*, //
+    prelude::*,
+    time::Delta, //
 };
 use kthread::Stop;
 
@@ -33,9 +35,9 @@ pub trait InModule {
 /// well: they may sleep, but not for long.
 ///
 /// An error is logged with the [phase](Modem::phase) that it came in, and the modem is tried again
-/// after a while, from [`is_alive`](Self::is_alive) on; so it is after an error of
-/// [`watch`](Self::watch), when the modem has been up, and after others have reset it. What has to
-/// be undone is undone when the value is dropped, which is the `unbind` of drivers in C.
+/// after a while, from [`is_alive`](Self::is_alive) on; so it is when it has been up and answers
+/// no more, and after others have reset it. What has to be undone is undone when the value is
+/// dropped, which is the `unbind` of drivers in C.
 ///
 /// # Examples
 ///
@@ -90,6 +92,12 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     /// The devices that the driver is for.
     const ID_TABLE: usb::IdTable<Self::IdInfo>;
 
+    /// The time from the start of the line to the first question [how it is](Self::line_status).
+    const FIRST_POLL: Delta = Delta::from_secs(1);
+
+    /// The time from one such question to the next.
+    const POLL: Delta = Delta::from_secs(5);
+
     /// A modem has been plugged in: looks at its descriptors, claims the interfaces that it needs
     /// besides `interface`, and finds the [endpoints that cells travel through](crate::Channels).
     ///
@@ -122,18 +130,42 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         self.select(stop, modem)
     }
 
-    /// The ATM device is there, but nobody can use it yet, or nothing flows again yet: starts the
-    /// line.
+    /// The ATM device is there, but nobody can use it yet, or nothing flows again yet: gives it
+    /// what it has of the modem, such as its hardware address.
     fn atm_start(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
         let _ = (stop, modem, line);
         Ok(())
     }
 
-    /// Follows the line, on a thread of its own, until it is stopped; a minidriver that has
-    /// nothing to watch returns. An error says that the modem has failed.
-    fn watch(&self, stop: &Stop, modem: &Modem, line: &Line<'_>) -> kthread::Result {
-        let _ = (stop, modem, line);
+    /// Asks the modem to synchronise its line: after [`atm_start`](Self::atm_start), and again
+    /// whenever it says that the line is [down](LineStatus::Down). An error is logged, and the
+    /// line followed all the same.
+    fn synchronise(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        let _ = (stop, modem);
         Ok(())
+    }
+
+    /// Asks the modem how its line is. This is called now and then for as long as the modem is up;
+    /// what it returns goes to the ATM device, the [files](crate#files) and the log.
+    ///
+    /// After an error, which is logged once, the modem is asked again soon. If it fails several
+    /// times, sends no cells, and is not [alive](Self::is_alive), it is brought up anew.
+    fn line_status(&self, stop: &Stop, modem: &Modem) -> kthread::Result<LineStatus> {
+        let _ = (stop, modem);
+        Ok(LineStatus::Unknown)
+    }
+
+    /// Where the modem tells of changes of its line by itself, if it does. When a packet comes, it
+    /// is asked at once.
+    fn line_events(&self) -> Option<usb::InterruptIn> {
+        None
+    }
+
+    /// What a packet from there says that the line does: what follows "DSL line" in the log.
+    /// `None` if it makes no sense; then there won't be another for a while.
+    fn line_event(&self, packet: &[u8]) -> Option<&'static str> {
+        let _ = packet;
+        None
     }
 
     /// What [`atm_start`](Self::atm_start) began is over: the traffic has ended, nobody watches the

@@ -208,6 +208,11 @@ impl AsRef<device::Device> for Modem {
     }
 }
 
+/// Whether an error says that the modem is not there any more, so that a stop is on its way.
+pub(crate) fn is_gone(error: Error) -> bool {
+    error == ENODEV || error == ESHUTDOWN
+}
+
 /// Proof that these channels of a modem have been selected, without which there is no ATM device.
 pub struct Selected(pub(crate) Channels);
 

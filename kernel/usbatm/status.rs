@@ -2,6 +2,7 @@
 
 //! What a modem says of itself in sysfs, and in the log when something fails.
 
+use crate::line_status::LineStatus;
 use core::fmt;
 use kernel::{
     new_spinlock,
@@ -9,34 +10,6 @@ use kernel::{
     str::CString,
     sync::SpinLock, //
 };
-
-/// How the line is, in the words of the file `line`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LineStatus {
-    Unknown,
-    Down,
-    Synchronising,
-    /// With its rates in kilobits a second.
-    Up {
-        down: u32,
-        up: u32,
-    },
-}
-
-impl LineStatus {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Down => "down",
-            Self::Synchronising => "synchronising",
-            Self::Up { .. } => "up",
-        }
-    }
-
-    pub(crate) fn is_up(self) -> bool {
-        matches!(self, Self::Up { .. })
-    }
-}
 
 /// What is known of one modem.
 #[pin_data]

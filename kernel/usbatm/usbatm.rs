@@ -89,6 +89,7 @@ mod channels;
 mod health;
 mod life;
 mod line;
+mod line_status;
 mod minidriver;
 mod modem;
 mod operations;
@@ -97,6 +98,7 @@ mod status;
 mod traffic;
 mod tx;
 mod vcc;
+mod watch;
 
 #[doc(hidden)]
 pub use usb as __usb;
@@ -105,6 +107,7 @@ pub use self::{
     adapter::Adapter,
     channels::Channels,
     line::Line,
+    line_status::LineStatus,
     minidriver::{
         InModule,
         Minidriver, //
