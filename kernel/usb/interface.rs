@@ -238,7 +238,8 @@ impl Interface<device::Core<'_>> {
         CString::try_from_fmt(fmt!("usb-{}-{}", bus, ports))
     }
 
-    /// Claims another interface of the device for the same driver, by its number.
+    /// Claims an interface of the device for the same driver, by its number; the one that was
+    /// probed is claimed already.
     ///
     /// The driver's probe is not called for it. It is released when this interface is unbound,
     /// or its probe fails; and when it is unbound itself, this interface is unbound too. Sleeps.
@@ -249,6 +250,9 @@ impl Interface<device::Core<'_>> {
     /// driver has been probed for two interfaces of the device, so that it would not be clear
     /// whose this one is.
     pub fn claim(&self, number: u8) -> Result<&Interface<device::Bound>> {
+        if self.number() == number {
+            return Ok(self);
+        }
         if driver::is_probed_twice(self) {
             return Err(EBUSY);
         }
