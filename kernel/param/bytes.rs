@@ -21,6 +21,14 @@ impl<const N: usize> Bytes<N> {
         len: 0,
     };
 
+    /// These bytes, and where there are less than `N`, the rest of `usual`.
+    pub fn or(&self, mut usual: [u8; N]) -> [u8; N] {
+        for (usual, given) in usual.iter_mut().zip(self.get()) {
+            *usual = *given;
+        }
+        usual
+    }
+
     /// The bytes that there are.
     pub fn get(&self) -> &[u8] {
         // `len` is never more than `N`.
