@@ -15,8 +15,7 @@ use crate::{
     minidriver::Minidriver,
     modem::{
         Event,
-        Modem,
-        Selected, //
+        Modem, //
     },
     traffic::Traffic,
     watch::{
@@ -179,12 +178,16 @@ impl<M: Minidriver> Life<M> {
         let (minidriver, modem) = (&this.minidriver, &this.modem);
         modem.reset_if_unsure(stop)?;
         modem.phase("asking whether it is alive");
-        let selected = if minidriver.is_alive(stop, modem)? {
-            minidriver.select(stop, modem)?
-        } else {
-            minidriver.heavy_init(stop, modem)?
-        };
-        let connected = this.start_line(stop, selected)?;
+        let is_alive = minidriver.is_alive(stop, modem)?;
+        if !is_alive {
+            minidriver.heavy_init(stop, modem)?;
+        }
+        let channels = minidriver.channels().select(stop, modem)?;
+        if !is_alive {
+            modem.phase("the start-up sequence");
+            minidriver.configure(stop, modem)?;
+        }
+        let connected = this.start_line(stop, channels)?;
         modem.phase("the start of traffic");
         connected.traffic.start()?;
         modem.is_up();
@@ -194,7 +197,7 @@ impl<M: Minidriver> Life<M> {
     }
 
     /// Starts the line, for the ATM device that there is, or for a new one.
-    fn start_line(&self, stop: &Stop, Selected(channels): Selected) -> kthread::Result<Connected> {
+    fn start_line(&self, stop: &Stop, channels: Channels) -> kthread::Result<Connected> {
         self.modem.phase("the start of the line");
         let connected = self.connected.lock().clone();
         if let Some(connected) = connected.filter(|known| known.channels == channels) {

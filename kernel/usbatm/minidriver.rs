@@ -3,19 +3,20 @@
 //! What a driver for one kind of modem is asked, and when.
 
 use crate::{
+    channels::Choice,
     line::Line,
     line_status::LineStatus,
-    modem::{
-        Modem,
-        Selected, //
-    }, //
+    modem::Modem, //
 };
 use kernel::{
     device,
     prelude::*,
     time::Delta, //
 };
-use kthread::Stop;
+use kthread::{
+    AnyStop,
+    Stop, //
+};
 
 /// Says which module a [`Minidriver`] is in; [`module_minidriver!`](crate::module_minidriver)
 /// implements it.
@@ -27,9 +28,8 @@ pub trait InModule {
 /// A driver for one kind of ADSL modem.
 ///
 /// A value of the type stands for one modem. Its methods are called in the order in which they
-/// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) is left
-/// out for a modem that is alive, and calls [`select`](Self::select) itself for one that is not.
-/// Those that are given a [`Stop`] run on threads of the modem's own, where they may take their
+/// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) and
+/// [`configure`](Self::configure) are left out for a modem that is alive. Those that are given a [`Stop`] run on threads of the modem's own, where they may take their
 /// time: every wait goes through that, and ends at once when the modem goes. The first and the
 /// last, and the drop of the value, may run on the hub thread, which serves all other devices as
 /// well: they may sleep, but not for long.
@@ -44,7 +44,16 @@ pub trait InModule {
 /// ```ignore
 /// usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x1234, 0x5678), ())]);
 ///
-/// struct MyModem(usbatm::Channels);
+/// const LAYOUT: usbatm::Layout = usbatm::Layout {
+///     bulk: 0,
+///     isochronous: None,
+///     rx: 1,
+///     tx: 2,
+///     rx_padding: 0,
+///     tx_padding: 0,
+/// };
+///
+/// struct MyModem(usbatm::Choice);
 ///
 /// impl usbatm::Minidriver for MyModem {
 ///     type IdInfo = ();
@@ -55,22 +64,11 @@ pub trait InModule {
 ///         interface: &usb::Interface<device::Core<'_>>,
 ///         _info: Option<&'static ()>,
 ///     ) -> Result<Self> {
-///         Ok(Self(usbatm::Channels {
-///             interface: interface.number(),
-///             alternate: 0,
-///             rx: interface.bulk_in(0, 1)?.into(),
-///             tx: interface.bulk_out(0, 2)?,
-///             rx_padding: 0,
-///             tx_padding: 0,
-///         }))
+///         Ok(Self(LAYOUT.find(interface, 0, false)?))
 ///     }
 ///
-///     fn select(
-///         &self,
-///         stop: &Stop,
-///         modem: &usbatm::Modem,
-///     ) -> kthread::Result<usbatm::Selected> {
-///         modem.select(stop, self.0)
+///     fn channels(&self) -> &usbatm::Choice {
+///         &self.0
 ///     }
 /// }
 ///
@@ -99,7 +97,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     const POLL: Delta = Delta::from_secs(5);
 
     /// A modem has been plugged in: looks at its descriptors, claims the interfaces that it needs
-    /// besides `interface`, and finds the [endpoints that cells travel through](crate::Channels).
+    /// besides `interface`, and finds the [endpoints that cells travel through](crate::Layout).
     ///
     /// Runs on the hub thread, so it must not wait for the modem; there are no transfers without a
     /// [`Stop`] anyway.
@@ -112,22 +110,27 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         info: Option<&'static Self::IdInfo>,
     ) -> Result<Self>;
 
+    /// Where cells may travel: what [`bind`](Self::bind) has found.
+    fn channels(&self) -> &Choice;
+
     /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out. A
     /// modem that does not answer is `Ok(false)`; an error gives it up.
-    fn is_alive(&self, stop: &Stop, modem: &Modem) -> kthread::Result<bool> {
+    fn is_alive(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<bool> {
         let _ = (stop, modem);
         Ok(false)
     }
 
-    /// [Selects](Modem::select) the channels that cells are to travel through; where the modem
-    /// refuses some, others may do.
-    fn select(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected>;
+    /// Brings the modem to life, as long as that takes: its firmware, as a rule.
+    fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        let _ = (stop, modem);
+        Ok(())
+    }
 
-    /// Brings the modem to life, as long as that takes. Its last steps are to
-    /// [select](Self::select) the channels, which the result proves, and what the modem wants to
-    /// be told after that.
-    fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Selected> {
-        self.select(stop, modem)
+    /// Tells a modem that has just been brought to life how it is to work. Its
+    /// [channels](Self::channels) have been selected.
+    fn configure(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+        let _ = (stop, modem);
+        Ok(())
     }
 
     /// The ATM device is there, but nobody can use it yet, or nothing flows again yet: gives it
@@ -140,7 +143,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     /// Asks the modem to synchronise its line: after [`atm_start`](Self::atm_start), and again
     /// whenever it says that the line is [down](LineStatus::Down). An error is logged, and the
     /// line followed all the same.
-    fn synchronise(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
+    fn synchronise(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result {
         let _ = (stop, modem);
         Ok(())
     }
@@ -150,7 +153,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     ///
     /// After an error, which is logged once, the modem is asked again soon. If it fails several
     /// times, sends no cells, and is not [alive](Self::is_alive), it is brought up anew.
-    fn line_status(&self, stop: &Stop, modem: &Modem) -> kthread::Result<LineStatus> {
+    fn line_status(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<LineStatus> {
         let _ = (stop, modem);
         Ok(LineStatus::Unknown)
     }

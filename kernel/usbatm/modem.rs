@@ -77,7 +77,7 @@ impl Modem {
 
     /// Notes what is being done now: what the file `phase` shows, and the log names if it fails.
     pub fn phase(&self, phase: &'static str) {
-        self.status.set_phase(phase);
+        self.status.set_phase(phase, "");
     }
 
     /// Says why what is being done is about to fail, where there is more to say than an error
@@ -89,16 +89,15 @@ impl Modem {
         }
     }
 
-    /// An upload of so many bytes is about to begin. From here on, a modem that fails is reset
-    /// before it is tried again.
-    pub fn upload_begins(&self, total: usize) {
-        self.is_unsure.store(true, Relaxed);
-        self.status.set_progress(0, total);
+    /// The modem has taken so many bytes more of its firmware. For those that are not told by
+    /// [`Image::upload`](crate::Image::upload).
+    pub fn uploaded(&self, bytes: usize) {
+        self.status.add_sent(bytes);
     }
 
-    /// The upload has got so far.
-    pub fn uploaded(&self, sent: usize, total: usize) {
-        self.status.set_progress(sent, total);
+    /// From here on, a modem that fails is reset before it is tried again.
+    pub(crate) fn make_unsure(&self) {
+        self.is_unsure.store(true, Relaxed);
     }
 
     /// Waits until it is certain that a failure was the modem's own. Sleeps.
@@ -107,7 +106,7 @@ impl Modem {
     /// was pulled out until its hub has noticed, those of an interface that is being unbound
     /// because the USB core ends them first. So a failure is only believed, and answered by
     /// more than an error, if no stop follows.
-    pub fn still_there(&self, stop: &Stop) -> Result<(), Stopped> {
+    pub(crate) fn still_there(&self, stop: &Stop) -> Result<(), Stopped> {
         stop.sleep(Self::NOTICE_TIME)
     }
 
@@ -116,17 +115,16 @@ impl Modem {
     /// # Errors
     ///
     /// Those of [`usb::Device::set_interface`]: a modem may refuse a setting that it has.
-    pub fn select(&self, stop: &Stop, channels: Channels) -> kthread::Result<Selected> {
+    pub(crate) fn select(&self, stop: &Stop, channels: &Channels) -> kthread::Result {
         self.phase("selecting the data interface");
-        self.is_unsure.store(true, Relaxed);
+        self.make_unsure();
         let Channels {
             interface,
             alternate,
             ..
-        } = channels;
+        } = *channels;
         self.device()
-            .set_interface(stop, interface, alternate, Self::SELECT_TIMEOUT)?;
-        Ok(Selected(channels))
+            .set_interface(stop, interface, alternate, Self::SELECT_TIMEOUT)
     }
 
     /// Resets the modem if it failed where nobody knows what it made of that.
@@ -212,9 +210,6 @@ impl AsRef<device::Device> for Modem {
 pub(crate) fn is_gone(error: Error) -> bool {
     error == ENODEV || error == ESHUTDOWN
 }
-
-/// Proof that these channels of a modem have been selected, without which there is no ATM device.
-pub struct Selected(pub(crate) Channels);
 
 /// What user space is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

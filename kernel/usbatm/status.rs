@@ -11,6 +11,27 @@ use kernel::{
     sync::SpinLock, //
 };
 
+/// What is being done, in words.
+#[derive(Clone, Copy)]
+struct Phase {
+    doing: &'static str,
+    /// With what; there may be nothing to say.
+    what: &'static str,
+}
+
+impl Phase {
+    fn show(self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let space = if self.what.is_empty() { "" } else { " " };
+        write!(out, "{}{space}{}", self.doing, self.what)
+    }
+}
+
+impl kernel::fmt::Display for Phase {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        self.show(f)
+    }
+}
+
 /// What is known of one modem.
 #[pin_data]
 pub(crate) struct Status {
@@ -19,7 +40,7 @@ pub(crate) struct Status {
 }
 
 struct State {
-    phase: &'static str,
+    phase: Phase,
     /// Bytes of firmware that the modem has, and wants.
     sent: usize,
     total: usize,
@@ -34,7 +55,10 @@ impl Status {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             state <- new_spinlock!(State {
-                phase: "waiting for its thread",
+                phase: Phase {
+                    doing: "waiting for its thread",
+                    what: "",
+                },
                 sent: 0,
                 total: 0,
                 reason: None,
@@ -44,13 +68,20 @@ impl Status {
         })
     }
 
-    pub(crate) fn set_phase(&self, phase: &'static str) {
-        self.state.lock().phase = phase;
+    /// Says what is being done, and with what, if it is not the same each time.
+    pub(crate) fn set_phase(&self, doing: &'static str, what: &'static str) {
+        self.state.lock().phase = Phase { doing, what };
     }
 
-    pub(crate) fn set_progress(&self, sent: usize, total: usize) {
+    /// An upload of so many bytes begins.
+    pub(crate) fn set_total(&self, total: usize) {
         let mut state = self.state.lock();
-        (state.sent, state.total) = (sent, total);
+        (state.sent, state.total) = (0, total);
+    }
+
+    /// The modem has taken so many bytes more.
+    pub(crate) fn add_sent(&self, more: usize) {
+        self.state.lock().sent += more;
     }
 
     /// Says why the step at hand fails.
@@ -97,7 +128,7 @@ impl Status {
     /// The file `phase`: what is being done now.
     pub(crate) fn show_phase(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let phase = self.state.lock().phase;
-        out.write_str(phase)
+        phase.show(out)
     }
 
     /// The file `firmware_sent`: how many bytes of firmware the modem has taken.

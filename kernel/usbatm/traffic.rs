@@ -37,6 +37,7 @@
 //! ends that, too.
 
 use crate::{
+    channels::Channels,
     health::Health,
     parameters,
     rx::{
@@ -44,7 +45,6 @@ use crate::{
         Strays, //
     },
     tx::Tx,
-    Channels,
     MAX_BUFFER, //
 };
 use core::cmp::max;

@@ -86,6 +86,7 @@
 
 mod adapter;
 mod channels;
+mod firmware;
 mod health;
 mod life;
 mod line;
@@ -93,6 +94,7 @@ mod line_status;
 mod minidriver;
 mod modem;
 mod operations;
+mod request;
 mod rx;
 mod status;
 mod traffic;
@@ -105,17 +107,18 @@ pub use usb as __usb;
 
 pub use self::{
     adapter::Adapter,
-    channels::Channels,
+    channels::{
+        Choice,
+        Layout, //
+    },
+    firmware::Image,
     line::Line,
     line_status::LineStatus,
     minidriver::{
         InModule,
         Minidriver, //
     },
-    modem::{
-        Modem,
-        Selected, //
-    }, //
+    modem::Modem, //
 };
 
 use kernel::prelude::*;
