@@ -98,16 +98,29 @@ impl Item {
             work <- Opaque::ffi_init(|slot: *mut bindings::delayed_work| {
                 // SAFETY: `slot` is valid for writes and stays where it is, as it is pinned. The
                 // key has been initialised before, and lives as long.
-                unsafe {
-                    let key = (*this.as_ptr()).key.as_ptr();
-                    let name = c"kthread::Work".as_char_ptr();
-                    let work = &raw mut (*slot).work;
-                    bindings::init_work_with_key(work, Some(entry), false, name, key);
-                    sys::threadline_init_delay(&raw mut (*slot).timer);
-                }
+                unsafe { Self::init_work(slot, entry, (*this.as_ptr()).key.as_ptr()) };
             }),
             events <- Events::new(),
         })
+    }
+
+    /// Initialises `slot`.
+    ///
+    /// # Safety
+    ///
+    /// It must be valid for writes and stay where it is, and the key be valid for as long.
+    #[inline(never)]
+    unsafe fn init_work(
+        slot: *mut bindings::delayed_work,
+        entry: Entry,
+        key: *mut bindings::lock_class_key,
+    ) {
+        let name = c"kthread::Work".as_char_ptr();
+        // SAFETY: By the safety requirements.
+        unsafe {
+            bindings::init_work_with_key(&raw mut (*slot).work, Some(entry), false, name, key);
+            sys::threadline_init_delay(&raw mut (*slot).timer);
+        }
     }
 
     /// The item that a worker's function has been called for.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The life of one modem, on the threads that it has.
+//! The life of one modem, on the thread that it has, and without.
 //!
-//! There is one thread at a time. The first brings the modem up, and tries again for as long as
-//! that fails: a file that was missing may come, a modem that was stuck is reset. When the modem
-//! is up, it leaves the modem to the second, which watches the line, and ends. When the watch
-//! finds that the modem has failed, that starts the first one again, and ends. The ATM device
-//! stays meanwhile, and the connections on it.
+//! A thread brings the modem up, and tries again for as long as that fails: a file that was missing
+//! may come, a modem that was stuck is reset. When the modem is up, it leaves the modem to a chore,
+//! which looks at the line now and then, and ends. When that finds that the modem has failed, it
+//! starts the thread again, and ends. The ATM device stays meanwhile, and the connections on it.
 
 use crate::{
     channels::Channels,
+    events::Events,
     line::Line,
     line_status::LineStatus,
     minidriver::Minidriver,
@@ -20,7 +20,8 @@ use crate::{
     traffic::Traffic,
     watch::{
         self,
-        Watch, //
+        Look,
+        Notes, //
     }, //
 };
 use kernel::{
@@ -45,7 +46,10 @@ use kernel::{
     }, //
 };
 use kthread::{
+    Again,
+    AnyStop,
     Builder,
+    Chore,
     Error,
     Scope,
     Stop, //
@@ -76,8 +80,8 @@ struct Connected {
 }
 
 impl Connected {
-    /// The line, for the thread that has the `stop`.
-    fn line<'a>(&'a self, modem: &'a Modem, stop: &'a Stop) -> Line<'a> {
+    /// The line, for the body that has the `stop`.
+    fn line<'a>(&'a self, modem: &'a Modem, stop: &'a AnyStop) -> Line<'a> {
         Line::new(&self.atm, modem, &self.traffic, stop)
     }
 }
@@ -239,25 +243,54 @@ impl<M: Minidriver> Life<M> {
         watch::synchronise(&self.minidriver, stop, &self.modem, line)
     }
 
-    /// Starts the thread that watches the line.
+    /// Has the line watched.
     fn start_watch(this: &Arc<Self>, connected: Connected) -> Result {
+        this.modem.phase("watching the line");
+        let pipe = this.minidriver.line_events();
+        let events = pipe.map(|pipe| Events::new(&this.threads, this.modem.device(), pipe));
+        let events = events.transpose()?;
+        let mut notes = Notes::new(events.clone());
+        let began = Instant::now();
         let life = this.clone();
-        Builder::new(fmt!("{}/{} line", M::NAME, this.modem.device().path()))
-            .spawn(&this.threads, move |stop| {
-                Self::watch(&life, stop, &connected)
-            })?
-            .leave();
+        let watch = Chore::start(&this.threads, M::FIRST_POLL, move |stop| {
+            match life.look(stop, &connected, &mut notes) {
+                Err(Error::Failed(error)) => Self::give_up(&life, stop, error, began),
+                other => other,
+            }
+        })?;
+        if let Some(events) = events {
+            events.ring(watch.bell());
+        }
+        watch.leave();
         Ok(())
     }
 
-    /// The body of the second thread: watches until the modem fails.
-    fn watch(this: &Arc<Self>, stop: &Stop, connected: &Connected) -> kthread::Result {
-        let line = connected.line(&this.modem, stop);
-        let began = Instant::<Monotonic>::now();
-        let watched = Watch::new(&this.minidriver, stop, &this.modem, &line).run();
-        let Err(Error::Failed(error)) = watched else {
-            return watched;
+    /// Looks at the line once.
+    fn look(
+        &self,
+        stop: &AnyStop,
+        connected: &Connected,
+        notes: &mut Notes,
+    ) -> kthread::Result<Again> {
+        let line = &connected.line(&self.modem, stop);
+        let (minidriver, modem) = (&self.minidriver, &self.modem);
+        let mut look = Look {
+            minidriver,
+            stop,
+            modem,
+            line,
+            notes,
         };
+        look.take()
+    }
+
+    /// The modem has failed, which was up since `began`: starts anew.
+    fn give_up(
+        this: &Arc<Self>,
+        stop: &AnyStop,
+        error: kernel::error::Error,
+        began: Instant<Monotonic>,
+    ) -> kthread::Result<Again> {
         this.modem.still_there(stop)?;
         this.report(stop, error);
         let relapses = if began.elapsed() < Self::RELAPSE_TIME {
@@ -269,7 +302,7 @@ impl<M: Minidriver> Life<M> {
         while Self::start(this).is_err() {
             stop.sleep(Self::NO_THREAD_PAUSE)?;
         }
-        Ok(())
+        Ok(Again::Never)
     }
 
     /// Leaves a modem alone that has been brought back and failed again at once, the longer, the
@@ -300,7 +333,7 @@ impl<M: Minidriver> Life<M> {
     }
 
     /// Tells log and user space of a failure, unless it is the same as the last time.
-    fn report(&self, stop: &Stop, error: kernel::error::Error) {
+    fn report(&self, stop: &AnyStop, error: kernel::error::Error) {
         let modem = &self.modem;
         let Ok(Some(reason)) = modem.status().fail(error) else {
             return;

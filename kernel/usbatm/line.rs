@@ -11,7 +11,7 @@ use crate::{
     traffic::Traffic, //
 };
 use kernel::prelude::*;
-use kthread::Stop;
+use kthread::AnyStop;
 
 /// A modem's line, and the ATM device that stands for it.
 ///
@@ -21,20 +21,20 @@ pub struct Line<'a> {
     device: &'a atm::Device,
     modem: &'a Modem,
     traffic: &'a Traffic,
-    /// The thread that may wait until user space has been told.
-    stop: Option<&'a Stop>,
+    /// Whose body may wait until user space has been told.
+    stop: Option<&'a AnyStop>,
 }
 
 impl<'a> Line<'a> {
     /// What is assumed of a line that has not come up yet, in cells a second: 128 kbit/s.
     pub(crate) const DEFAULT_RATE: u32 = cells(128);
 
-    /// A line of which user space is told, in the thread that has the `stop`.
+    /// A line of which user space is told, in the body that has the `stop`.
     pub(crate) fn new(
         device: &'a atm::Device,
         modem: &'a Modem,
         traffic: &'a Traffic,
-        stop: &'a Stop,
+        stop: &'a AnyStop,
     ) -> Self {
         Self {
             device,

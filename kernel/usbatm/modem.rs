@@ -20,6 +20,7 @@ use kernel::{
     time::Delta, //
 };
 use kthread::{
+    AnyStop,
     Completion,
     Stop,
     Stopped, //
@@ -106,7 +107,7 @@ impl Modem {
     /// was pulled out until its hub has noticed, those of an interface that is being unbound
     /// because the USB core ends them first. So a failure is only believed, and answered by
     /// more than an error, if no stop follows.
-    pub(crate) fn still_there(&self, stop: &Stop) -> Result<(), Stopped> {
+    pub(crate) fn still_there(&self, stop: &AnyStop) -> Result<(), Stopped> {
         stop.sleep(Self::NOTICE_TIME)
     }
 
@@ -179,12 +180,12 @@ impl Modem {
     }
 
     /// Tells user space. Sleeps.
-    pub(crate) fn announce(&self, stop: &Stop, event: Event, atm: Option<i32>) {
+    pub(crate) fn announce(&self, stop: &AnyStop, event: Event, atm: Option<i32>) {
         // Nobody is there to be told that it was stopped, or that there is no memory.
         let _ = self.try_announce(stop, event, atm);
     }
 
-    fn try_announce(&self, stop: &Stop, event: Event, atm: Option<i32>) -> kthread::Result {
+    fn try_announce(&self, stop: &AnyStop, event: Event, atm: Option<i32>) -> kthread::Result {
         let driver = CString::try_from_fmt(fmt!("USBATM_DRIVER={}", self.driver))?;
         let number = match atm {
             Some(number) => Some(CString::try_from_fmt(fmt!("USBATM_ATM={}", number))?),

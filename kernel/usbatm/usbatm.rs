@@ -13,8 +13,8 @@
 //! # The life of a modem
 //!
 //! ```text
-//!   hub thread            speedtch/9-1 (init)                       speedtch/9-1 line
-//!   ----------            -------------------                       -----------------
+//!   hub thread            speedtch/9-1 (init)                       a worker, now and then
+//!   ----------            -------------------                       ----------------------
 //!   plugged
 //!     bind
 //!     data published
@@ -26,14 +26,14 @@
 //!                         the ATM device appears
 //!                         atm_start
 //!                         cells flow
-//!                         spawn ------------------------------------> watch
-//!                         ends by itself                                 |
+//!                         start ------------------------------------> a look at the line,
+//!                         ends by itself                                 | and another
 //!                                                                        |
 //!   the modem has failed, was reset by others, or has slept: from the beginning, but
 //!     the ATM device and its connections stay <--------------------------+
 //!                                                                        |
 //!   unplugged, unbound, or the module goes: in any of these phases       |
-//!     stop and join all threads <----------------------------------------+
+//!     stop and join both <-----------------------------------------------+
 //!     connections released, transfers cancelled
 //!     atm_stop
 //!     the ATM device goes
@@ -86,6 +86,7 @@
 
 mod adapter;
 mod channels;
+mod events;
 mod firmware;
 mod health;
 mod life;

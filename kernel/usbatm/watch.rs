@@ -7,10 +7,14 @@
 //! answer is asked again soon; if it stays silent, and no cells come from it either, it has to be
 //! brought back.
 //!
-//! It is a thread, not a work item and a timer and an URB that submit each other, because a thread
-//! is one thing to stop, and its waits end when it is.
+//! It is a [chore](kthread::Chore) and no thread, which would keep a stack for as long as the modem
+//! is there, and sleep. As a thread it is one thing to stop, and its waits end when it is.
 
 use crate::{
+    events::{
+        Events,
+        Packet, //
+    },
     line::Line,
     line_status::LineStatus,
     minidriver::Minidriver,
@@ -24,8 +28,9 @@ use kernel::{
     time::Delta, //
 };
 use kthread::{
-    Error,
-    Stop, //
+    Again,
+    AnyStop,
+    Error, //
 };
 
 /// How often in a row a modem may fail to answer before it is taken for dead.
@@ -42,15 +47,10 @@ const BURST: u32 = 10;
 /// makes no sense.
 const PAUSE: Delta = Delta::from_secs(1);
 
-/// The longest packet there that may make sense, in bytes.
-const PACKET_LEN: usize = 16;
-
-/// The watch over one line.
-pub(crate) struct Watch<'a, M> {
-    minidriver: &'a M,
-    stop: &'a Stop,
-    modem: &'a Modem,
-    line: &'a Line<'a>,
+/// What is kept of a line from one look at it to the next.
+pub(crate) struct Notes {
+    /// Where the modem tells of it.
+    events: Option<Events>,
     /// What the modem said last.
     status: LineStatus,
     /// How many packets there were since the last time without one.
@@ -63,18 +63,11 @@ pub(crate) struct Watch<'a, M> {
     is_mute: bool,
 }
 
-impl<'a, M: Minidriver> Watch<'a, M> {
-    pub(crate) fn new(
-        minidriver: &'a M,
-        stop: &'a Stop,
-        modem: &'a Modem,
-        line: &'a Line<'a>,
-    ) -> Self {
+impl Notes {
+    /// On a line that was not looked at yet.
+    pub(crate) fn new(events: Option<Events>) -> Self {
         Self {
-            minidriver,
-            stop,
-            modem,
-            line,
+            events,
             status: LineStatus::Unknown,
             packets: 0,
             failures: 0,
@@ -82,16 +75,31 @@ impl<'a, M: Minidriver> Watch<'a, M> {
             is_mute: false,
         }
     }
+}
 
-    /// Watches until the modem goes, or fails. Sleeps.
-    pub(crate) fn run(&mut self) -> kthread::Result {
-        self.modem.phase("watching the line");
-        self.wait(M::FIRST_POLL)?;
-        loop {
-            let time = self.poll()?;
-            self.wait(time)?;
-            self.line.check()?;
+/// A look at a line.
+pub(crate) struct Look<'a, M> {
+    pub(crate) minidriver: &'a M,
+    pub(crate) stop: &'a AnyStop,
+    pub(crate) modem: &'a Modem,
+    pub(crate) line: &'a Line<'a>,
+    pub(crate) notes: &'a mut Notes,
+}
+
+impl<M: Minidriver> Look<'_, M> {
+    /// Asks the modem how its line is, and says when to look again. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// The modem has failed, and has to be brought back.
+    pub(crate) fn take(&mut self) -> kthread::Result<Again> {
+        self.line.check()?;
+        self.hear()?;
+        let time = self.poll()?;
+        if let Some(events) = &self.notes.events {
+            events.listen();
         }
+        Ok(Again::After(time))
     }
 
     /// Asks the modem how its line is, and returns when to ask again.
@@ -101,9 +109,9 @@ impl<'a, M: Minidriver> Watch<'a, M> {
             Err(Error::Failed(error)) => return self.poll_after_failure(error),
             Err(Error::Stopped) => return Err(Error::Stopped),
         };
-        self.failures = 0;
-        self.received = self.line.received();
-        self.is_mute = false;
+        self.notes.failures = 0;
+        self.notes.received = self.line.received();
+        self.notes.is_mute = false;
         self.tell(status)?;
         Ok(M::POLL)
     }
@@ -117,16 +125,16 @@ impl<'a, M: Minidriver> Watch<'a, M> {
     fn poll_after_failure(&mut self, error: kernel::error::Error) -> kthread::Result<Delta> {
         let is_first = self.complain(error);
         let received = self.line.received();
-        if core::mem::replace(&mut self.received, received) != received {
-            self.failures = 0;
+        if core::mem::replace(&mut self.notes.received, received) != received {
+            self.notes.failures = 0;
             return Ok(if is_first { RECHECK } else { M::POLL });
         }
         if self.minidriver.is_alive(self.stop, self.modem)? {
-            self.failures = 0;
+            self.notes.failures = 0;
             return Ok(M::POLL);
         }
-        self.failures += 1;
-        if self.failures == PATIENCE {
+        self.notes.failures += 1;
+        if self.notes.failures == PATIENCE {
             return Err(error.into());
         }
         Ok(RECHECK)
@@ -134,7 +142,7 @@ impl<'a, M: Minidriver> Watch<'a, M> {
 
     /// Hands a status on if it is news.
     fn tell(&mut self, status: LineStatus) -> kthread::Result {
-        let before = core::mem::replace(&mut self.status, status);
+        let before = core::mem::replace(&mut self.notes.status, status);
         if !status.is_like(before) {
             self.line.set(status);
             let number = self.line.number();
@@ -147,41 +155,35 @@ impl<'a, M: Minidriver> Watch<'a, M> {
         Ok(())
     }
 
-    /// Waits until the modem tells of its line, or the time has passed.
-    fn wait(&mut self, time: Delta) -> kthread::Result {
-        let Some(pipe) = self.minidriver.line_events() else {
-            return Ok(self.stop.sleep(time)?);
+    /// Hears what the modem has to tell, if it is that what we were called for.
+    fn hear(&mut self) -> kthread::Result {
+        let packet = self.notes.events.as_ref().and_then(Events::take);
+        let Some(packet) = packet else {
+            self.notes.packets = 0;
+            return Ok(());
         };
-        if self.packets > BURST {
+        self.notes.packets = self.notes.packets.saturating_add(1);
+        let makes_sense = self.announce(&packet);
+        if !makes_sense || self.notes.packets > BURST {
             self.stop.sleep(PAUSE)?;
-        }
-        let mut packet = [0; PACKET_LEN];
-        let device = self.modem.device();
-        match device.interrupt_in(self.stop, pipe, &mut packet, time) {
-            Ok(length) => {
-                self.packets = self.packets.saturating_add(1);
-                match self.minidriver.line_event(&packet[..length]) {
-                    Some(event) => self.announce(event),
-                    None => self.stop.sleep(PAUSE)?,
-                }
-            }
-            Err(Error::Failed(ETIMEDOUT)) => self.packets = 0,
-            // The line is polled all the same.
-            Err(Error::Failed(_)) => self.stop.sleep(time)?,
-            Err(Error::Stopped) => return Err(Error::Stopped),
         }
         Ok(())
     }
 
-    fn announce(&self, event: &str) {
-        let number = self.line.number();
-        dev_info!(self.modem, "ATM dev {}: DSL line {}\n", number, event);
+    /// Logs what a packet says; returns whether it makes sense.
+    fn announce(&self, packet: &Packet) -> bool {
+        let event = self.minidriver.line_event(packet.bytes());
+        if let Some(event) = event {
+            let number = self.line.number();
+            dev_info!(self.modem, "ATM dev {}: DSL line {}\n", number, event);
+        }
+        event.is_some()
     }
 
     /// Logs that the modem did not tell how its line is, the first time that it does not; returns
     /// whether this is it.
     fn complain(&mut self, error: kernel::error::Error) -> bool {
-        let is_first = !core::mem::replace(&mut self.is_mute, true);
+        let is_first = !core::mem::replace(&mut self.notes.is_mute, true);
         if is_first && !is_gone(error) {
             let number = self.line.number();
             dev_warn!(
@@ -199,7 +201,7 @@ impl<'a, M: Minidriver> Watch<'a, M> {
 /// down.
 pub(crate) fn synchronise<M: Minidriver>(
     minidriver: &M,
-    stop: &Stop,
+    stop: &AnyStop,
     modem: &Modem,
     line: &Line<'_>,
 ) -> kthread::Result {
