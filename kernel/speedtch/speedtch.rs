@@ -149,10 +149,6 @@ impl Minidriver for SpeedTouch {
         })
     }
 
-    fn channels(&self) -> &Choice {
-        &self.channels
-    }
-
     /// A modem that tells its line's state has its firmware.
     fn is_alive(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<bool> {
         match modem.ask::<1>(stop, protocol::STATUS_7, ALIVE_TIMEOUT) {
@@ -164,6 +160,10 @@ impl Minidriver for SpeedTouch {
 
     fn heavy_init(&self, stop: &Stop, modem: &Modem) -> kthread::Result {
         self.load_firmware(stop, modem)
+    }
+
+    fn channels(&self) -> &Choice {
+        &self.channels
     }
 
     fn configure(&self, stop: &Stop, modem: &Modem) -> kthread::Result {

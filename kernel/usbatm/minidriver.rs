@@ -110,9 +110,6 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         info: Option<&'static Self::IdInfo>,
     ) -> Result<Self>;
 
-    /// Where cells may travel: what [`bind`](Self::bind) has found.
-    fn channels(&self) -> &Choice;
-
     /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out. A
     /// modem that does not answer is `Ok(false)`; an error gives it up.
     fn is_alive(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<bool> {
@@ -125,6 +122,10 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
         let _ = (stop, modem);
         Ok(())
     }
+
+    /// Where cells may travel: what [`bind`](Self::bind) has found. The first that the modem does
+    /// not refuse is selected now.
+    fn channels(&self) -> &Choice;
 
     /// Tells a modem that has just been brought to life how it is to work. Its
     /// [channels](Self::channels) have been selected.

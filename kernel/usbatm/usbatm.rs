@@ -6,7 +6,7 @@
 //! modem is treated in the way that its maker alone knows. So there are two sides here:
 //!
 //! - A [`Minidriver`] knows one kind of modem: its ids, its endpoints, how its firmware gets in,
-//!   how its line is started and watched. It is a few hundred lines in a module of its own.
+//!   how its line is started and asked for. It is a few hundred lines in a module of its own.
 //! - This core has all the rest: the USB driver, the thread on which a modem is brought up, the
 //!   ATM device with its connections, and the way of packets into cells and back.
 //!
@@ -21,10 +21,13 @@
 //!     spawn ------------> is_alive? ---- yes -----+
 //!                           | no                  |
 //!                         heavy_init              |
-//!                           |<--------------------+
+//!                           |                     |
 //!                         select the data interface
+//!                           |                     |
+//!                         configure               |
+//!                           |<--------------------+
 //!                         the ATM device appears
-//!                         atm_start
+//!                         atm_start, synchronise
 //!                         cells flow
 //!                         start ------------------------------------> a look at the line,
 //!                         ends by itself                                 | and another
