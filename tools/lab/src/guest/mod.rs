@@ -15,6 +15,7 @@ pub mod kexample;
 pub mod kmsg;
 pub mod kthread;
 pub mod life;
+pub mod line;
 pub mod machine;
 pub mod modules;
 pub mod parity;

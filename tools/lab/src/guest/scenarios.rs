@@ -17,7 +17,7 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, asleep, clients, firmware, hostile, kexample, life, modules, surface};
+use super::{Host, asleep, clients, firmware, hostile, kexample, life, line, modules, surface};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -63,6 +63,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(hostile::SCENARIOS)
         .chain(surface::SCENARIOS)
         .chain(life::SCENARIOS)
+        .chain(line::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.
