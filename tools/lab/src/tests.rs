@@ -24,6 +24,7 @@ use crate::{bench, commands, parity};
 
 mod debug;
 mod junit;
+mod quotes;
 
 /// A scenario that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -207,6 +208,15 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
         let source = source.clone();
         move |_| has_no_unsafe(&source)
     });
+    let quotes = ground.trial("source::book_quotes_real_code".to_owned(), {
+        let source = source.clone();
+        move |_| {
+            quotes::are_real(
+                &source.join("docs/src/minidrivers.md"),
+                &source.join("kernel/speedtch"),
+            )
+        }
+    });
     let lints = ground.trial(
         "source::kernel_crates_have_no_lints".to_owned(),
         move |_| {
@@ -223,7 +233,7 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
             doc::crates(&root, &source, &release)
         }
     });
-    vec![examples, fence, lints, documentation]
+    vec![examples, fence, quotes, lints, documentation]
 }
 
 /// Every test that the book names as a proof is among `trials`, whole or by its beginning.
