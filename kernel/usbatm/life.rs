@@ -8,6 +8,7 @@
 //! starts the thread again, and ends. The ATM device stays meanwhile, and the connections on it.
 
 use crate::{
+    back_off::BackOff,
     channels::Channels,
     events::Events,
     line::Line,
@@ -308,10 +309,7 @@ impl<M: Minidriver> Life<M> {
     /// Leaves a modem alone that has been brought back and failed again at once, the longer, the
     /// more often: its users had better know that it is down than see it come and go.
     fn rest(&self, stop: &Stop) -> kthread::Result {
-        let mut back_off = BackOff::new();
-        let times = self.relapses.load(Relaxed).min(BackOff::STEPS);
-        let rest = (1..times).map(|_| back_off.next(false)).last();
-        if let Some(time) = rest {
+        if let Some(time) = BackOff::after_relapses(self.relapses.load(Relaxed)) {
             self.modem.wait_for_retry(stop, time)?;
         }
         Ok(())
@@ -342,7 +340,7 @@ impl<M: Minidriver> Life<M> {
             modem,
             "{}; tried again from time to time, and when somebody writes to 'retry' in {}\n",
             &*reason,
-            SysfsFolder(modem)
+            modem.folder()
         );
         let atm = self
             .connected
@@ -350,45 +348,6 @@ impl<M: Minidriver> Life<M> {
             .as_ref()
             .map(|known| known.atm.number());
         modem.announce(stop, Event::Failed, atm);
-    }
-}
-
-/// Where the files of a modem are.
-struct SysfsFolder<'a>(&'a Modem);
-
-impl kernel::fmt::Display for SysfsFolder<'_> {
-    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-        let device: &device::Device = self.0.as_ref();
-        f.write_fmt(fmt!("/sys/bus/usb/devices/{}", device.name()))
-    }
-}
-
-/// How long it is until a modem that has failed is tried again.
-struct BackOff {
-    next: Option<i64>,
-}
-
-impl BackOff {
-    /// The first time, in seconds, and the longest.
-    const FIRST: i64 = 5;
-    const MAX: i64 = 60;
-
-    /// After so many failures it is the longest.
-    const STEPS: u32 = 6;
-
-    fn new() -> Self {
-        Self { next: None }
-    }
-
-    /// The time from this failure to the next try. A reset may help at once, the first time.
-    fn next(&mut self, with_reset: bool) -> Delta {
-        let seconds = match self.next {
-            None if with_reset => 0,
-            None => Self::FIRST,
-            Some(seconds) => seconds,
-        };
-        self.next = Some((seconds * 2).clamp(Self::FIRST, Self::MAX));
-        Delta::from_secs(seconds)
     }
 }
 

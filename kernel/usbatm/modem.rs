@@ -142,6 +142,11 @@ impl Modem {
         Ok(())
     }
 
+    /// Where its files are, for people to read.
+    pub(crate) fn folder(&self) -> impl kernel::fmt::Display + '_ {
+        Folder(self)
+    }
+
     /// Whether the modem is to be reset before it is tried again.
     pub(crate) fn is_unsure(&self) -> bool {
         self.is_unsure.load(Relaxed)
@@ -204,6 +209,16 @@ impl Modem {
 impl AsRef<device::Device> for Modem {
     fn as_ref(&self) -> &device::Device {
         (*self.interface).as_ref()
+    }
+}
+
+/// Where the files of a modem are.
+struct Folder<'a>(&'a Modem);
+
+impl kernel::fmt::Display for Folder<'_> {
+    fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
+        let device: &device::Device = self.0.as_ref();
+        f.write_fmt(fmt!("/sys/bus/usb/devices/{}", device.name()))
     }
 }
 

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How long it is until a modem that has failed is tried again.
+
+use kernel::time::Delta;
+
+/// The times from one try to the next, each longer than the one before.
+pub(crate) struct BackOff {
+    next: Option<i64>,
+}
+
+impl BackOff {
+    /// The first time, in seconds, and the longest.
+    const FIRST: i64 = 5;
+    const MAX: i64 = 60;
+
+    /// After so many failures it is the longest.
+    const STEPS: u32 = 6;
+
+    pub(crate) fn new() -> Self {
+        Self { next: None }
+    }
+
+    /// The time from this failure to the next try. A reset may help at once, the first time.
+    pub(crate) fn next(&mut self, with_reset: bool) -> Delta {
+        let seconds = match self.next {
+            None if with_reset => 0,
+            None => Self::FIRST,
+            Some(seconds) => seconds,
+        };
+        self.next = Some((seconds * 2).clamp(Self::FIRST, Self::MAX));
+        Delta::from_secs(seconds)
+    }
+
+    /// How long a modem is left alone that was brought back so many times in a row, and failed
+    /// again at once. The first time it is not.
+    pub(crate) fn after_relapses(relapses: u32) -> Option<Delta> {
+        let mut back_off = Self::new();
+        let failures = 1..relapses.min(Self::STEPS);
+        failures.map(|_| back_off.next(false)).last()
+    }
+}
