@@ -255,6 +255,8 @@ where
     /// result has been put down, and the closure dropped on the way.
     fn round(&self) -> Option<Jiffies> {
         let mut body = self.hold.lock().begin()?;
+        // A chore may be all that a module still has, beside a thread that has started it and ended.
+        self.entry.net().sweep();
         // SAFETY: Only the item's own function calls this, in the task that runs it; `stop` is gone
         // before the item is.
         let stop = unsafe { self.host.stop() };

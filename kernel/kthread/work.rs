@@ -132,8 +132,8 @@ impl<T: Send + 'static> Work<T> {
 
     /// Lets the work go on without a handle, until its body returns or its scope ends.
     ///
-    /// Its result is dropped by whoever next starts a thread or queues work of the module, or else
-    /// by whoever ends the scope.
+    /// Its result is dropped by whoever next starts a thread or queues work of the module, by the
+    /// next call of a chore of it, or else by whoever ends the scope.
     pub fn leave(self) {
         self.0.leave();
     }

@@ -20,6 +20,7 @@ use kernel::{
 use kthread::{
     Again,
     AnyStop,
+    Builder,
     Chore,
     Outcome,
     Scope,
@@ -154,6 +155,31 @@ pub(crate) fn asked_chore_does_not_wait_for_its_time(bench: &Bench<'_>) -> Verdi
     }
     claim!(chore.join() == Outcome::Stopped);
     claim!(calls.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// A thread that was left and has ended is kept no longer than until a chore comes up.
+pub(crate) fn chore_sweeps_up(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let calls = Count::new()?;
+    let chore = counter(&scope, &calls)?;
+    await_count(&calls, 1);
+    let ended = Count::new()?;
+    let held = ended.on_drop();
+    Builder::new(fmt!("short"))
+        .spawn(&scope, move |_| {
+            drop(held);
+            Ok(())
+        })?
+        .leave();
+    await_count(&ended, 1);
+    claim!(scope.live() == 2);
+    let bell = chore.bell();
+    while scope.live() > 1 {
+        bell.ring();
+        fsleep(Delta::from_millis(1));
+    }
+    claim!(chore.stop() == Outcome::Stopped);
     Ok(Passed::Now)
 }
 

@@ -144,6 +144,7 @@ cases! {
     chores::bell_loses_no_ring,
     chores::stop_of_a_chore,
     chores::asked_chore_does_not_wait_for_its_time,
+    chores::chore_sweeps_up,
     chores::left_chore_is_joined_by_scope,
     safety::drop_stops_and_joins,
     safety::leaked_handle_is_joined_by_scope,
