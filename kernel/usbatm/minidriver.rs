@@ -29,10 +29,11 @@ pub trait InModule {
 ///
 /// A value of the type stands for one modem. Its methods are called in the order in which they
 /// stand here, each when the one before has succeeded; [`heavy_init`](Self::heavy_init) and
-/// [`configure`](Self::configure) are left out for a modem that is alive. Those that are given a [`Stop`] run on threads of the modem's own, where they may take their
-/// time: every wait goes through that, and ends at once when the modem goes. The first and the
-/// last, and the drop of the value, may run on the hub thread, which serves all other devices as
-/// well: they may sleep, but not for long.
+/// [`configure`](Self::configure) are left out for a modem that is alive. Those that are given a
+/// [`Stop`] run on a thread of the modem's own, and those with an [`AnyStop`] there or in a work
+/// item. They may take their time: every wait goes through that, and ends at once when the modem
+/// goes. All others, and the drop of the value, may run on the hub thread, which serves all other
+/// devices as well: they may sleep, but not for long.
 ///
 /// An error is logged with the [phase](Modem::phase) that it came in, and the modem is tried again
 /// after a while, from [`is_alive`](Self::is_alive) on; so it is when it has been up and answers
