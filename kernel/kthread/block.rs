@@ -262,7 +262,7 @@ where
         let stop = unsafe { self.host.stop() };
         match body(&stop) {
             Ok(Again::After(time)) => {
-                self.hold.lock().begin_again(body);
+                *self.hold.lock() = Slot::Waiting(body);
                 Some(clock::ticks(time))
             }
             last => {
