@@ -50,8 +50,11 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("three_clients_at_once", |_| {
         with(Driver::Ours, three_clients_at_once)
     }),
-    ("megabytes_there_and_back", |_| {
-        with(Driver::Ours, megabytes_there_and_back)
+    ("megabytes_over_ethernet", |_| {
+        with(Driver::Ours, megabytes_over_ethernet)
+    }),
+    ("megabytes_over_ppp", |_| {
+        with(Driver::Ours, megabytes_over_ppp)
     }),
     ("connection_comes_back_by_udev", |_| {
         with(Driver::Ours, || connection_comes_back(Udev::start))
@@ -81,6 +84,8 @@ const ROUTED_PROVIDER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 1);
 
 /// How much goes there and comes back to show that a connection is good, in bytes.
 const SOME: usize = 300_000;
+/// How much to show that it stays good.
+const MUCH: usize = 64 << 20;
 
 /// Plays a scenario with this driver on a system as these programs know it, and ends
 /// what they have left.
@@ -143,17 +148,27 @@ fn dial(atm: &AtmDevice, password: &str, encapsulation: &str) -> Result<Program>
     Program::start("/usr/sbin/pppd", &arguments)
 }
 
-/// Dials, is believed, gets an address, and can be reached.
-fn ppp(kind: Encapsulation, option: &str, authentication: Authentication) -> Result<()> {
+/// Dials by this modem, is believed, gets an address, and can be reached: so many bytes go
+/// there and come back.
+fn ppp(
+    modem: Options,
+    kind: Encapsulation,
+    authentication: Authentication,
+    length: usize,
+) -> Result<()> {
+    let option = match kind {
+        Encapsulation::PppLlc => "llc-encaps",
+        _ => "vc-encaps",
+    };
     let mut provider = Provider::new()?;
     provider.ppp(PPP, kind, authentication, PPP_PROVIDER)?;
-    let (_modem, atm) = plug(&mut provider, alive())?;
+    let (_modem, atm) = plug(&mut provider, modem)?;
     let mut client = dial(&atm, PASSWORD, option)?;
     let proven = format!("{} authentication succeeded", authentication.name());
     let connected = client
         .await_words(&proven)
         .and_then(|()| client.await_words("local  IP address 10.64.0.2"))
-        .and_then(|()| provider.service(PPP_PROVIDER)?.exchange(SOME));
+        .and_then(|()| provider.service(PPP_PROVIDER)?.exchange(length));
     provider.explain(connected)?;
     client.stop()?;
     Ok(())
@@ -161,12 +176,11 @@ fn ppp(kind: Encapsulation, option: &str, authentication: Authentication) -> Res
 
 fn ppp_with_chap() -> Result<()> {
     let kind = Encapsulation::PppVcMultiplexed;
-    ppp(kind, "vc-encaps", Authentication::Chap)
+    ppp(alive(), kind, Authentication::Chap, SOME)
 }
 
 fn ppp_with_pap() -> Result<()> {
-    let kind = Encapsulation::PppLlc;
-    ppp(kind, "llc-encaps", Authentication::Pap)
+    ppp(alive(), Encapsulation::PppLlc, Authentication::Pap, SOME)
 }
 
 /// The server does look at the password.
@@ -272,13 +286,22 @@ fn three_clients_at_once() -> Result<()> {
     })
 }
 
-/// On a bus without limit: at full speed it would take two minutes.
-fn megabytes_there_and_back() -> Result<()> {
+/// A modem on a bus without limit: at full speed all of it would take two minutes.
+fn fast() -> Options {
+    alive().bus(Bus::unlimited())
+}
+
+fn megabytes_over_ethernet() -> Result<()> {
     let mut provider = bridged_provider()?;
-    let (_modem, atm) = plug(&mut provider, alive().bus(Bus::unlimited()))?;
+    let (_modem, atm) = plug(&mut provider, fast())?;
     let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
     let _client = provider.explain(ask_for_address())?;
-    provider.service(BRIDGED_PROVIDER)?.exchange(64 << 20)
+    provider.service(BRIDGED_PROVIDER)?.exchange(MUCH)
+}
+
+fn megabytes_over_ppp() -> Result<()> {
+    let kind = Encapsulation::PppVcMultiplexed;
+    ppp(fast(), kind, Authentication::Chap, MUCH)
 }
 
 /// A `pppd` that has given up is started again when the line comes up, although the

@@ -1,4 +1,4 @@
-//! Much over TCP, there and back, compared byte for byte.
+//! Much over TCP, there and back, compared by hash.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,12 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
+use sha2::{Digest, Sha256};
 
 use super::network::Network;
 use crate::guest::plugged::{self, LIMIT};
 
-/// A service at the provider's that takes what it is sent and compares it with what
-/// was to come, and then sends as much of its own.
+/// A service at the provider's that takes what it is sent, and then sends as much of its
+/// own.
 pub struct Service {
     address: SocketAddr,
     listener: TcpListener,
@@ -52,6 +53,15 @@ const DOWN: u64 = 0xd1b5_4a32_d192_ed03;
 const PATIENCE: Duration = Duration::from_secs(200);
 const PIECE: usize = 64 << 10;
 
+/// The hash of all that went one way.
+type Hash = [u8; 32];
+
+/// What one side has seen of an exchange.
+struct Seen {
+    up: Hash,
+    down: Hash,
+}
+
 impl Service {
     /// One at this address of the provider's, which need not be there yet.
     pub fn new(network: &Network, address: Ipv4Addr) -> Result<Self> {
@@ -64,26 +74,34 @@ impl Service {
         })
     }
 
-    /// Sends `length` bytes there and as many back, each compared with what was sent.
+    /// Sends `length` bytes there and as many back; each side has to see the same hashes.
     pub fn exchange(&self, length: usize) -> Result<()> {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let served = scope.spawn(|| self.serve(length, &over));
             let exchanged = exchange(self.address, length);
             over.store(true, Ordering::Relaxed);
-            exchanged?;
-            served.join().map_err(|_| anyhow!("a thread panicked"))?
+            let here = exchanged?;
+            let there = served.join().map_err(|_| anyhow!("a thread panicked"))??;
+            let there = there.context("somebody else has answered")?;
+            ensure!(here.up == there.up, "it was not the same on the way up");
+            ensure!(
+                here.down == there.down,
+                "it was not the same on the way down"
+            );
+            Ok(())
         })
     }
 
-    fn serve(&self, length: usize, over: &AtomicBool) -> Result<()> {
+    fn serve(&self, length: usize, over: &AtomicBool) -> Result<Option<Seen>> {
         let Some(mut peer) = self.accept(over)? else {
-            return Ok(());
+            return Ok(None);
         };
         peer.set_read_timeout(Some(PATIENCE))?;
         peer.set_write_timeout(Some(PATIENCE))?;
-        compare(&mut peer, Content::new(UP, length)).context("on the way up")?;
-        send(&mut peer, Content::new(DOWN, length)).context("cannot answer")
+        let up = receive(&mut peer, length).context("on the way up")?;
+        let down = send(&mut peer, Content::new(DOWN, length)).context("cannot answer")?;
+        Ok(Some(Seen { up, down }))
     }
 
     /// Waits for somebody, until it is over.
@@ -105,13 +123,14 @@ impl Service {
 }
 
 /// The other side of [`Service::serve`].
-fn exchange(address: SocketAddr, length: usize) -> Result<()> {
+fn exchange(address: SocketAddr, length: usize) -> Result<Seen> {
     let mut peer = connect(address)?;
     peer.set_read_timeout(Some(PATIENCE))?;
     peer.set_write_timeout(Some(PATIENCE))?;
-    send(&mut peer, Content::new(UP, length)).context("cannot send")?;
+    let up = send(&mut peer, Content::new(UP, length)).context("cannot send")?;
     peer.shutdown(Shutdown::Write)?;
-    compare(&mut peer, Content::new(DOWN, length)).context("on the way down")
+    let down = receive(&mut peer, length).context("on the way down")?;
+    Ok(Seen { up, down })
 }
 
 /// Connects as soon as there is a way.
@@ -124,30 +143,32 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
     connected.context("it went away")
 }
 
-fn send(peer: &mut TcpStream, mut content: Content) -> std::io::Result<()> {
-    let mut piece = vec![0; PIECE];
+/// Sends all of it, and returns its hash.
+fn send(peer: &mut TcpStream, mut content: Content) -> Result<Hash> {
+    let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
     loop {
         match content.next(&mut piece) {
-            0 => return Ok(()),
-            length => peer.write_all(&piece[..length])?,
+            0 => return Ok(hash.finalize().into()),
+            length => {
+                hash.update(&piece[..length]);
+                peer.write_all(&piece[..length])?;
+            }
         }
     }
 }
 
-/// Compares all that comes with what was sent.
-fn compare(peer: &mut TcpStream, mut content: Content) -> Result<()> {
-    let (mut expected, mut piece) = (vec![0; PIECE], vec![0; PIECE]);
+/// Takes so many bytes, and returns their hash. No more may come.
+fn receive(peer: &mut TcpStream, length: usize) -> Result<Hash> {
+    let (mut hash, mut piece, mut came) = (Sha256::new(), vec![0; PIECE], 0);
     loop {
-        let length = content.next(&mut expected);
-        if length == 0 {
-            ensure!(peer.read(&mut piece[..1])? == 0, "more came than was sent");
-            return Ok(());
+        match peer.read(&mut piece)? {
+            0 => break,
+            length => {
+                hash.update(&piece[..length]);
+                came += length;
+            }
         }
-        peer.read_exact(&mut piece[..length])?;
-        let left = content.left;
-        ensure!(
-            piece[..length] == expected[..length],
-            "something came different, {left} bytes before the end"
-        );
     }
+    ensure!(came == length, "{came} bytes came of {length}");
+    Ok(hash.finalize().into())
 }
