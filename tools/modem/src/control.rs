@@ -13,7 +13,7 @@ use crate::lies;
 use crate::line::same;
 use crate::log::What;
 use crate::options::Fault;
-use crate::usbip::{Status, Transfer};
+use crate::transfer::{Status, Transfer};
 
 // Requests of USB 2.0, section 9.4, as `bmRequestType` and `bRequest`.
 const GET_DEVICE_STATUS: (u8, u8) = (0x80, 0);

@@ -48,7 +48,7 @@ impl Device {
     }
 
     /// Has no firmware any more, and so no line.
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.loader = Loader::new(self.options.firmware.clone());
         self.line = Self::line(&self.options);
         self.loop_back.reset();

@@ -23,7 +23,7 @@ const STRING: u8 = 3;
 pub(crate) const INTERFACE: u8 = 4;
 pub(crate) const ENDPOINT: u8 = 5;
 
-const VENDOR_CLASS: u8 = 0xff;
+pub(crate) const VENDOR_CLASS: u8 = 0xff;
 const ISOCHRONOUS: u8 = 1;
 const BULK: u8 = 2;
 const INTERRUPT: u8 = 3;
@@ -37,13 +37,15 @@ pub(crate) const THE_CONFIGURATION: u8 = 1;
 /// A second way out in the data interface, of which nobody knows the use.
 pub(crate) const OTHER_OUT: u8 = 0x06;
 
-struct Endpoint {
-    address: u8,
-    kind: u8,
-    packet: u16,
+pub(crate) struct Endpoint {
+    pub(crate) address: u8,
+    /// As in `bmAttributes`.
+    pub(crate) kind: u8,
+    /// The largest packet, in bytes.
+    pub(crate) packet: u16,
     /// Milliseconds between two interrupt transfers; for an isochronous endpoint, whose
     /// unit is another, 1 is every millisecond.
-    interval: u8,
+    pub(crate) interval: u8,
 }
 
 /// An isochronous endpoint: one packet in each frame of the bus.
@@ -134,11 +136,19 @@ pub(crate) fn is_isochronous(settings: [u8; INTERFACES], address: u8) -> bool {
 }
 
 fn endpoint(settings: [u8; INTERFACES], address: u8) -> Option<&'static Endpoint> {
-    let selected = (0..).zip(settings);
-    let mut endpoints = selected
-        .filter_map(|(interface, number)| setting(interface, number))
-        .flat_map(|setting| setting.endpoints);
+    let mut endpoints = endpoints(settings).map(|(_, ep)| ep);
     endpoints.find(|ep| ep.address == address)
+}
+
+/// The endpoints that are there then, each with its interface.
+pub(crate) fn endpoints(
+    settings: [u8; INTERFACES],
+) -> impl Iterator<Item = (u8, &'static Endpoint)> {
+    let selected = (0..).zip(settings);
+    selected.flat_map(|(interface, number)| {
+        let setting = setting(interface, number).into_iter();
+        setting.flat_map(move |setting| setting.endpoints.iter().map(move |ep| (interface, ep)))
+    })
 }
 
 /// The addresses of the interface's endpoints, in any setting.

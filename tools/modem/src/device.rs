@@ -28,7 +28,7 @@ use crate::line::Line;
 use crate::log::{Counters, Peak, Progress, What, Why};
 use crate::options::{Fault, Options};
 use crate::queue::{Flight, Queue, Then};
-use crate::usbip::{Command, Packet, Reply, Status, Submit};
+use crate::transfer::{Command, Packet, Reply, Status, Submit};
 
 /// A frame of the bus.
 const FRAME: Duration = Duration::from_millis(1);
@@ -77,7 +77,7 @@ pub(crate) struct Device {
     /// How busy each endpoint has been.
     pub(crate) peaks: BTreeMap<u8, Peak>,
     /// What the host has to be sent.
-    pub(crate) replies: Vec<u8>,
+    pub(crate) replies: Vec<Reply>,
     /// What the log has to be told.
     pub(crate) notes: Vec<(Instant, What)>,
     pub(crate) counters: Counters,
@@ -251,6 +251,9 @@ impl Device {
         self.configuration = 0;
         self.settings = [0; INTERFACES];
         self.thaw();
+        if self.options.has(Fault::ForgetsAtReset) {
+            self.forget();
+        }
         self.loader.reset();
         self.loop_back.reset();
         for queue in self.queues.values_mut() {
@@ -307,7 +310,7 @@ impl Device {
         let Some((endpoint, (submit, flight))) = cancelled else {
             self.note(now, What::UnlinkedTooLate);
             let status = Status::OK;
-            return Reply::Unlink { seqnum, status }.write(&mut self.replies);
+            return self.replies.push(Reply::Unlink { seqnum, status });
         };
         let bytes = flight.map_or(0, |flight| flight.bytes_at(now));
         if let Some(flight) = flight {
@@ -326,7 +329,7 @@ impl Device {
             },
         );
         let status = Status::UNLINKED;
-        Reply::Unlink { seqnum, status }.write(&mut self.replies);
+        self.replies.push(Reply::Unlink { seqnum, status });
         self.kick(endpoint, now);
     }
 
@@ -448,7 +451,7 @@ impl Device {
             data,
             packets: packets.map(|&packet| Packet { status, ..packet }).collect(),
         };
-        reply.write(&mut self.replies);
+        self.replies.push(reply);
     }
 }
 

@@ -3,7 +3,7 @@
 //! SpeedTouch USB ADSL modems that exist in software only.
 //!
 //! A [`Modem`] is plugged into the virtual host controller of the machine that
-//! it runs on, `vhci_hcd`, and from there on a driver can't tell it from the real
+//! it runs on, `vhci_hcd`, or into a virtual machine of QEMU's, and from there on a driver can't tell it from the real
 //! thing: it has the descriptors, wants its firmware in two stages, refuses what
 //! comes out of order, boots, synchronises its line, and sends back the ATM
 //! cells that it is sent. It is as fast as a full-speed bus, or without limit.
@@ -36,14 +36,16 @@
 //! - [`modem`](Modem) has the threads and the socket. One thread reads the host's
 //!   commands, the other waits for the moment when a transfer ends.
 //! - `vhci` plugs a socket into the host controller, through sysfs.
-//! - `usbip` is the protocol on that socket, bytes to values and back.
+//! - `transport` is what is said on the socket. There are two protocols, bytes to values and
+//!   back: `usbip`, and `usbredir` for a host controller of QEMU's.
+//! - `transfer` is what both have to say.
 //! - `device` has a queue of transfers for each endpoint, and decides what becomes
 //!   of each, and when. It does no input and output and asks no clock, the time
 //!   is an argument, so that the tests run it against a clock of theirs.
 //! - `bus`, `firmware`, `line`, `cells` and `descriptors` are the device's parts, and
 //!   `lies` is what some devices have of the kind.
 //!
-//! # Why the protocol is written here
+//! # Why the protocols are written here
 //!
 //! The crate `usbip` (0.9) was tried on paper first: its server handles
 //! one transfer after the other, so that an interrupt transfer that waits would
@@ -53,6 +55,7 @@
 //! remains of the protocol then are four packets of 48 bytes. `usbip-device` and
 //! the forks of `usbip` are built for asynchronous runtimes, which the small
 //! system in our virtual machines would have to carry along for two threads.
+//! For usbredir there is a binding to a C library only, which a static program does not have.
 
 #![forbid(unsafe_code)]
 
@@ -71,7 +74,11 @@ mod log;
 mod modem;
 mod options;
 mod queue;
+mod stream;
+mod transfer;
+mod transport;
 mod usbip;
+mod usbredir;
 mod vhci;
 
 pub use bus::{BULK_BYTES_PER_FRAME, Bus};

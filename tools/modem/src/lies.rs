@@ -8,7 +8,7 @@
 use crate::descriptors::{ENDPOINT, INTERFACE};
 use crate::device::Start;
 use crate::options::Options;
-use crate::usbip::Status;
+use crate::transfer::Status;
 
 /// A lie in a descriptor.
 ///

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, BufReader, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -19,7 +19,8 @@ use crate::far_end::FarEnd;
 use crate::lies::Said;
 use crate::log::{Counters, Event, Log, Peak, Progress, View, What, Why};
 use crate::options::Options;
-use crate::usbip::Command;
+use crate::transport::{Message, Protocol, Transport};
+use crate::usbredir;
 use crate::vhci::{self, Port};
 
 /// Why a modem could not be plugged in.
@@ -31,6 +32,8 @@ pub enum Error {
     NoFreePort,
     /// The kernel did not take the socket.
     Attach(io::Error),
+    /// Nobody at the other end of a socket takes a USB device.
+    Redirect(io::Error),
     /// There is no memory, or whatever else a socket and two threads need.
     System(io::Error),
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Error {
                 write!(f, "all ports of the virtual USB host controller are in use")
             }
             Self::Attach(_) => write!(f, "the kernel did not take the modem's socket"),
+            Self::Redirect(_) => write!(f, "the virtual machine did not take the modem"),
             Self::System(_) => write!(f, "no socket or thread for the modem"),
         }
     }
@@ -55,7 +59,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::NoController(_, error) | Self::Attach(error) | Self::System(error) => Some(error),
+            Self::NoController(_, error)
+            | Self::Attach(error)
+            | Self::Redirect(error)
+            | Self::System(error) => Some(error),
             Self::NoFreePort => None,
         }
     }
@@ -85,7 +92,10 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct State {
     device: Device,
+    transport: Transport,
     socket: UnixStream,
+    /// What goes out next; empty but for the moment.
+    outgoing: Vec<u8>,
 }
 
 impl Modem {
@@ -97,7 +107,7 @@ impl Modem {
     pub fn plug(options: Options) -> Result<Self, Error> {
         let controller = options.vhci.clone();
         let (ours, theirs) = UnixStream::pair().map_err(Error::System)?;
-        let mut modem = Self::on_socket(options, ours).map_err(Error::System)?;
+        let mut modem = Self::on_socket(options, ours, Protocol::UsbIp).map_err(Error::System)?;
         let port = vhci::attach(&controller, &theirs).map_err(|error| {
             if controller.exists() {
                 Error::Attach(error)
@@ -112,14 +122,37 @@ impl Modem {
         Ok(modem)
     }
 
+    /// Plugs a modem into a virtual machine, whose QEMU listens at `socket` for a USB device that
+    /// is redirected (its `usb-redir`). It has no [port](Self::port) here.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub fn redirect(options: Options, socket: &Path) -> Result<Self, Error> {
+        let connection = UnixStream::connect(socket).map_err(Error::Redirect)?;
+        usbredir::greet(&connection, options.revision).map_err(Error::Redirect)?;
+        let modem = Self::on_socket(options, connection, Protocol::UsbRedir);
+        let modem = modem.map_err(Error::System)?;
+        modem
+            .shared
+            .change(|device| device.note(Instant::now(), What::Attached));
+        Ok(modem)
+    }
+
     /// Starts a modem whose host is at the other end of `socket`.
-    pub(crate) fn on_socket(options: Options, socket: UnixStream) -> io::Result<Self> {
+    pub(crate) fn on_socket(
+        options: Options,
+        socket: UnixStream,
+        protocol: Protocol,
+    ) -> io::Result<Self> {
         let log = Log::new(options.epoch.unwrap_or_else(Instant::now));
         let reader = BufReader::with_capacity(64 << 10, socket.try_clone()?);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 device: Device::new(options),
+                transport: Transport::new(protocol),
                 socket,
+                outgoing: Vec::new(),
             }),
             due_changed: Condvar::new(),
             packets: Condvar::new(),
@@ -131,7 +164,7 @@ impl Modem {
             threads: Vec::new(),
         };
         let listener = shared.clone();
-        modem.spawn("modem-rx", move || listener.listen(reader))?;
+        modem.spawn("modem-rx", move || listener.listen(protocol, reader))?;
         modem.spawn("modem-bus", move || shared.keep_time())?;
         Ok(modem)
     }
@@ -263,13 +296,13 @@ impl Drop for Modem {
 }
 
 impl Shared {
-    /// Takes the host's commands, until the connection ends.
-    fn listen(&self, mut socket: BufReader<UnixStream>) {
+    /// Does what the host wants, until the connection ends.
+    fn listen(&self, protocol: Protocol, mut socket: BufReader<UnixStream>) {
         loop {
-            let command = Command::read(&mut socket);
+            let message = protocol.read(&mut socket);
             let now = Instant::now();
-            match command {
-                Ok(Some(command)) => self.change(|device| device.command(now, command)),
+            match message {
+                Ok(Some(message)) => self.take(now, message),
                 Ok(None) => return self.change(|device| device.unplug(now, Why::Host, None)),
                 Err(error) => {
                     let why = match error.kind() {
@@ -315,12 +348,25 @@ impl Shared {
     /// Does something to the device, and what follows from it.
     fn change(&self, change: impl FnOnce(&mut Device)) {
         let mut state = self.lock();
-        self.change_locked(&mut state, change);
+        self.change_locked(&mut state, |state| change(&mut state.device));
     }
 
-    fn change_locked<T>(&self, state: &mut State, change: impl FnOnce(&mut Device) -> T) -> T {
+    /// Does what the host wants.
+    fn take(&self, now: Instant, message: Message) {
+        self.change_locked(&mut self.lock(), |state| {
+            let State {
+                device,
+                transport,
+                outgoing,
+                ..
+            } = state;
+            transport.take(now, device, message, outgoing);
+        });
+    }
+
+    fn change_locked<T>(&self, state: &mut State, change: impl FnOnce(&mut State) -> T) -> T {
         let before = state.device.deadline();
-        let result = change(&mut state.device);
+        let result = change(state);
         self.flush(state);
         if state.device.deadline() != before || state.device.is_gone() {
             self.due_changed.notify_all();
@@ -339,7 +385,7 @@ impl Shared {
         let mut state = self.lock();
         while !state.device.is_gone() {
             let now = Instant::now();
-            let given = self.change_locked(&mut state, |device| exchange(device, now));
+            let given = self.change_locked(&mut state, |state| exchange(&mut state.device, now));
             if given.is_some() || now >= end {
                 return given;
             }
@@ -358,12 +404,18 @@ impl Shared {
     /// locked meanwhile, so that the replies go out in the order that they were
     /// made in. The host always reads, whatever else it does, so this ends.
     fn flush(&self, state: &mut State) {
-        let State { device, socket } = state;
-        if !device.replies.is_empty() {
-            if let Err(error) = socket.write_all(&device.replies) {
+        let State {
+            device,
+            transport,
+            socket,
+            outgoing,
+        } = state;
+        transport.tell(Instant::now(), device, outgoing);
+        if !outgoing.is_empty() {
+            if let Err(error) = socket.write_all(outgoing) {
                 device.unplug(Instant::now(), Why::Host, Some(error.to_string()));
             }
-            device.replies.clear();
+            outgoing.clear();
         }
         if device.is_gone() {
             // It may be closed already; and it wakes up the thread that listens.

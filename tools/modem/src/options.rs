@@ -44,6 +44,8 @@ pub enum Fault {
     AtUrb(u64, Fate),
     /// Is another device after a reset: one of another revision.
     OtherAfterReset,
+    /// Loses its firmware when its port is reset, as one does whose port has lost its power.
+    ForgetsAtReset,
     /// Takes no firmware before a block has been read.
     WantsRead,
     /// Every so manieth isochronous packet is damaged on its way, with the cells in it.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::usbip::{Submit, Transfer};
+use crate::transfer::{Submit, Transfer};
 
 /// What becomes of a transfer when its bytes are over the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

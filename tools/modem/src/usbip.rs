@@ -11,6 +11,9 @@ use std::io::{self, Read};
 
 use wire::setup::{DIRECTION_IN, SETUP_LEN, Setup};
 
+use crate::stream::{invalid, length, read_or_end};
+use crate::transfer::{Command, Packet, Reply, Status, Submit, Transfer};
+
 /// Bytes in a header.
 pub(crate) const HEADER_LEN: usize = 48;
 
@@ -20,9 +23,6 @@ const PACKET_LEN: usize = 16;
 /// The most packets that the kernel puts into a transfer.
 const MAX_PACKETS: u32 = 1024;
 
-/// The longest transfer that we take, in bytes; no driver comes near it.
-const MAX_LENGTH: usize = 1 << 20;
-
 const CMD_SUBMIT: u32 = 1;
 const CMD_UNLINK: u32 = 2;
 const RET_SUBMIT: u32 = 3;
@@ -30,55 +30,10 @@ const RET_UNLINK: u32 = 4;
 
 const DIR_IN: u32 = 1;
 
-/// How a transfer ended: 0 or one of the kernel's error numbers, negated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(pub(crate) i32);
-
 impl Status {
-    pub(crate) const OK: Self = Self(0);
-    /// The endpoint is halted, or a control request refused (`EPIPE`).
-    pub(crate) const STALL: Self = Self(-32);
-    /// There is no such endpoint: nobody answers on the bus (`EPROTO`).
-    pub(crate) const NO_ANSWER: Self = Self(-71);
-    /// What came had a wrong checksum (`EILSEQ`).
-    pub(crate) const CHECKSUM: Self = Self(-84);
-    /// The device sent more than the host has room for (`EOVERFLOW`).
-    pub(crate) const BABBLE: Self = Self(-75);
-    /// Cancelled before its end (`ECONNRESET`).
-    pub(crate) const UNLINKED: Self = Self(-104);
-
     fn word(self) -> u32 {
         u32::from_ne_bytes(self.0.to_ne_bytes())
     }
-}
-
-/// What is to be transferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Transfer {
-    /// The endpoint's address, with the direction in bit 7.
-    pub(crate) endpoint: u8,
-    /// How much may be transferred, in bytes.
-    pub(crate) length: usize,
-    /// The setup packet, for a control transfer.
-    pub(crate) setup: Setup,
-}
-
-impl Transfer {
-    /// Whether the device sends.
-    pub(crate) fn is_in(&self) -> bool {
-        self.endpoint & DIRECTION_IN != 0
-    }
-}
-
-/// A packet of an isochronous transfer. The host says where in its buffer it wants it,
-/// and the device what became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Packet {
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-    /// How much was transferred, in bytes.
-    pub(crate) actual: u32,
-    pub(crate) status: Status,
 }
 
 impl Packet {
@@ -96,27 +51,6 @@ impl Packet {
     fn words(&self) -> [u32; 4] {
         [self.offset, self.length, self.actual, self.status.word()]
     }
-}
-
-/// A transfer that the host asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Submit {
-    /// What the reply refers to.
-    pub(crate) seqnum: u32,
-    pub(crate) transfer: Transfer,
-    /// What the host sends; empty where the device does.
-    pub(crate) data: Vec<u8>,
-    /// The packets of an isochronous transfer; none where the bus is free to cut it.
-    pub(crate) packets: Vec<Packet>,
-}
-
-/// What the host wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// Start a transfer.
-    Submit(Submit),
-    /// Cancel the transfer `victim`.
-    Unlink { seqnum: u32, victim: u32 },
 }
 
 impl Command {
@@ -164,26 +98,6 @@ impl Command {
     }
 }
 
-/// What the device answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// A transfer has ended.
-    Submit {
-        seqnum: u32,
-        endpoint: u8,
-        status: Status,
-        /// How much was transferred, in bytes.
-        actual: usize,
-        /// What the device sends; empty where the host does.
-        data: Vec<u8>,
-        /// What became of each packet of an isochronous transfer. Only what was
-        /// transferred is in `data`, without the room that a packet leaves.
-        packets: Vec<Packet>,
-    },
-    /// A transfer was cancelled, or had ended before it could be.
-    Unlink { seqnum: u32, status: Status },
-}
-
 impl Reply {
     /// Appends the reply as it goes over the socket.
     pub(crate) fn write(&self, to: &mut Vec<u8>) {
@@ -229,10 +143,6 @@ fn put(to: &mut Vec<u8>, words: &[u32]) {
     to.extend(words.iter().flat_map(|word| word.to_be_bytes()));
 }
 
-fn invalid(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the host sent {what}"))
-}
-
 fn endpoint(number: u32, direction: u32) -> io::Result<u8> {
     match u8::try_from(number) {
         Ok(number @ 0..=15) if direction <= DIR_IN => {
@@ -240,28 +150,6 @@ fn endpoint(number: u32, direction: u32) -> io::Result<u8> {
         }
         _ => Err(invalid("an endpoint that cannot be")),
     }
-}
-
-fn length(bytes: u32) -> io::Result<usize> {
-    match usize::try_from(bytes) {
-        Ok(length @ 0..=MAX_LENGTH) => Ok(length),
-        _ => Err(invalid("a transfer that is too long")),
-    }
-}
-
-/// Fills `buffer`, or returns false where the stream ends before its first byte.
-fn read_or_end(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match from.read(&mut buffer[filled..]) {
-            Ok(0) if filled == 0 => return Ok(false),
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(bytes) => filled += bytes,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::firmware::{Block, Loader};
 use crate::log::{Progress, What};
 use crate::options::Fault;
 use crate::queue::{Queue, Then};
-use crate::usbip::{Reply, Status, Transfer};
+use crate::transfer::{Reply, Status, Transfer};
 
 impl Device {
     /// Decides what becomes of a transfer whose turn it is.
@@ -180,6 +180,6 @@ impl Device {
             data,
             packets: submit.packets,
         };
-        reply.write(&mut self.replies);
+        self.replies.push(reply);
     }
 }

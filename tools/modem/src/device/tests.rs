@@ -20,7 +20,7 @@ use wire::speedtch::{
 use super::*;
 use crate::bus::Bus;
 use crate::firmware::Image;
-use crate::usbip::{HEADER_LEN, Transfer};
+use crate::transfer::Transfer;
 
 const STAGE_1: &[u8] = &[1; 935];
 const STAGE_2: &[u8] = &[2; 10_000];
@@ -169,26 +169,25 @@ impl Host {
     }
 
     fn collect(&mut self) {
-        let bytes = std::mem::take(&mut self.device.replies);
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (header, tail) = rest.split_at(HEADER_LEN);
-            let word = |at: usize| u32::from_be_bytes(header[at..at + 4].try_into().unwrap());
-            let status = word(20) as i32;
-            if word(0) == 4 {
-                self.got.push_back(Got::Unlink(word(4), status));
-                rest = tail;
-                continue;
-            }
-            assert_eq!(word(0), 3);
-            let length = if word(12) == 1 { word(24) } else { 0 };
-            let (data, tail) = tail.split_at(length as usize);
-            let (packets, tail) = tail.split_at(16 * word(32) as usize);
-            self.got.push_back(match packets {
-                [] => Got::Transfer(word(4), status, data.into()),
-                _ => Got::Packets(word(4), isochronous::results(packets), data.into()),
+        for reply in std::mem::take(&mut self.device.replies) {
+            self.got.push_back(match reply {
+                Reply::Unlink { seqnum, status } => Got::Unlink(seqnum, status.0),
+                Reply::Submit {
+                    seqnum,
+                    endpoint,
+                    status,
+                    actual,
+                    data,
+                    packets,
+                } => {
+                    let is_in = endpoint & DIRECTION_IN != 0;
+                    assert!(data.len() == if is_in { actual } else { 0 });
+                    match packets[..] {
+                        [] => Got::Transfer(seqnum, status.0, data),
+                        _ => Got::Packets(seqnum, isochronous::results(&packets), data),
+                    }
+                }
             });
-            rest = tail;
         }
     }
 

@@ -15,7 +15,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn plug(options: Options) -> (Modem, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     theirs.set_read_timeout(Some(LIMIT)).unwrap();
-    (Modem::on_socket(options, ours).unwrap(), theirs)
+    (
+        Modem::on_socket(options, ours, Protocol::UsbIp).unwrap(),
+        theirs,
+    )
 }
 
 /// Sends a command: its number, endpoint, direction, length or victim, and setup.

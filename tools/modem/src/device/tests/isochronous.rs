@@ -6,12 +6,11 @@ use wire::speedtch::ALTSETTING_ISOC;
 
 use super::*;
 
-/// The length and the status of each packet, as they are said behind the data.
-pub(super) fn results(packets: &[u8]) -> Vec<(u32, i32)> {
-    let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
-    let packets = packets.chunks_exact(16);
+/// How much came in each packet, and the status of each.
+pub(super) fn results(packets: &[Packet]) -> Vec<(u32, i32)> {
+    let packets = packets.iter();
     packets
-        .map(|packet| (word(packet, 8), word(packet, 12) as i32))
+        .map(|packet| (packet.actual, packet.status.0))
         .collect()
 }
 
