@@ -3,8 +3,8 @@
  * Sends the USB devices that have a driver named here to sleep while it is
  * loaded, and wakes them, as the USB core does with a device that is idle.
  *
- * The sleep of the whole machine can't be had with emulated devices, because
- * they are programs, which are frozen first. The driver is asked in the same way.
+ * Devices at the virtual host controller have no part in the sleep of the whole
+ * machine. The driver is asked in the same way.
  */
 #include <linux/module.h>
 #include <linux/pm_runtime.h>

@@ -30,6 +30,7 @@ pub fn run(lab: &Lab, image: &Image, accel: Accel, what: What) -> Result<ExitCod
     let options = Options {
         accel,
         console_log: lab.cache.join("log/console.log"),
+        outside: false,
     };
     match what {
         What::Kthread(arguments) => kthread::run(lab, image, &options, arguments),

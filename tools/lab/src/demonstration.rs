@@ -25,6 +25,7 @@ pub fn show(lab: &Lab, kernel: &Kernel, image: &Image, accel: Accel) -> Result<E
     let options = Options {
         accel,
         console_log: lab.cache.join("log/console.log"),
+        outside: false,
     };
     let mut vm = Vm::boot(image, &options)?;
     println!(
@@ -72,6 +73,7 @@ impl Screen {
             | FromGuest::Fact { .. }
             | FromGuest::Sample { .. }
             | FromGuest::Figures { .. }
+            | FromGuest::Outside(_)
             | FromGuest::Done { .. } => {}
         }
     }

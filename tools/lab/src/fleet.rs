@@ -222,6 +222,7 @@ impl Fleet {
         let options = Options {
             accel: self.accel,
             console_log: self.logs.join(format!("console-{}.log", place + 1)),
+            outside: true,
         };
         let vm = Vm::boot(image, &options)?;
         self.state().lost += vm.boots_lost;

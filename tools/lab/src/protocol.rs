@@ -157,6 +157,8 @@ pub enum FromGuest {
         /// One figure, or several of the same kind.
         values: Vec<f64>,
     },
+    /// Something is to happen outside of the machine. The guest finds out by itself that it has.
+    Outside(Outside),
     /// The job has ended.
     Done {
         /// Why it did not hold, if it did not.
@@ -164,6 +166,35 @@ pub enum FromGuest {
         /// What the kernel logged meanwhile.
         kernel_log: Vec<String>,
     },
+}
+
+/// What can happen outside of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outside {
+    /// A modem is plugged in.
+    Plug(OutsideModem),
+    /// All of them are pulled out.
+    Pull,
+}
+
+/// A modem that is not emulated in the guest, and so does not sleep with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideModem {
+    /// Where it is plugged in.
+    pub place: Place,
+    /// The last byte of its MAC address.
+    pub number: u8,
+    /// Whether it loses its firmware when its port is reset.
+    pub forgets: bool,
+}
+
+/// A place for a USB device from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Place {
+    /// At the host controller itself.
+    Controller,
+    /// At a hub.
+    Hub,
 }
 
 /// A time that was measured, or that a limit was reached first.

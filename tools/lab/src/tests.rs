@@ -81,6 +81,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     trials.extend(
         scenarios::names()
             .into_iter()
+            .chain(scenarios::names_with_outside().map(str::to_owned))
             .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
     );
     let image = commands::with_clients(lab, &ground.image)?;

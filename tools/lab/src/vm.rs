@@ -1,12 +1,15 @@
 //! The virtual machine: QEMU with the stock kernel, its console watched for
 //! what the kernel reports, and a serial line to the lab inside.
 
+mod outside;
+mod qemu;
+mod waker;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -16,12 +19,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::children::{self, Guarded};
+use crate::children::Guarded;
 use crate::fail::Failure;
 use crate::kernel_log::is_report;
-use crate::protocol::{FromGuest, Job, Purpose, ToGuest};
+use crate::protocol::{FromGuest, Job, Outside, Purpose, ToGuest};
 use crate::setup::Flavour;
 use crate::setup::image::Image;
+use outside::Controller;
+pub use qemu::shell;
+use waker::Waker;
 
 /// A boot that takes longer than this hangs; a busy machine needs a tenth.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
@@ -54,14 +60,9 @@ pub struct Options {
     pub accel: Accel,
     /// Where the console is logged.
     pub console_log: PathBuf,
-}
-
-/// The guest's memory, in MiB: what the debug kernel's checkers note takes room.
-fn memory(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::Stock => "1024",
-        Flavour::Debug => "2048",
-    }
+    /// Whether the machine has a host controller for modems that are outside of it, and is woken
+    /// up when it has gone to sleep.
+    pub outside: bool,
 }
 
 fn boot_limit(flavour: Flavour) -> Duration {
@@ -78,6 +79,8 @@ pub struct Vm {
     messages: Receiver<Message>,
     console: Arc<Mutex<Console>>,
     console_log: PathBuf,
+    /// What is outside of it, if it has a place for that.
+    controller: Option<Controller>,
     /// How many boots died before this one came up.
     pub boots_lost: usize,
 }
@@ -132,7 +135,10 @@ impl Vm {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
-        let mut qemu = start_qemu(image, accel, &socket)?;
+        let hardware = options
+            .outside
+            .then(|| (Controller::new(&socket), Waker::new(&socket)));
+        let mut qemu = qemu::start(image, accel, &socket, hardware.as_ref())?;
         let (sender, messages) = channel();
         let console = Arc::new(Mutex::new(Console::default()));
         let output = qemu.stdout.take().context("QEMU has no console")?;
@@ -145,12 +151,16 @@ impl Vm {
         let channel = accept(&listener, &mut qemu, &console)?;
         let _ = std::fs::remove_file(&socket);
         watch_channel(BufReader::new(channel.try_clone()?), sender);
+        if let Some((_, waker)) = &hardware {
+            waker.watch()?;
+        }
         let vm = Vm {
             qemu,
             channel,
             messages,
             console,
             console_log: options.console_log.clone(),
+            controller: hardware.map(|(controller, _)| controller),
             boots_lost: 0,
         };
         vm.await_ready(limit)?;
@@ -188,9 +198,23 @@ impl Vm {
         &mut self,
         job: &Job,
         silence: Duration,
-        mut hear: impl FnMut(&FromGuest),
+        hear: impl FnMut(&FromGuest),
     ) -> Result<Vec<String>> {
         self.send(&ToGuest::Run(job.clone()))?;
+        let result = self.hear_out(job, silence, hear);
+        if let Some(controller) = &mut self.controller {
+            controller.pull();
+        }
+        result
+    }
+
+    /// Hears what the guest says until the job is done.
+    fn hear_out(
+        &mut self,
+        job: &Job,
+        silence: Duration,
+        mut hear: impl FnMut(&FromGuest),
+    ) -> Result<Vec<String>> {
         let mut report = None;
         loop {
             match self.messages.recv_timeout(silence) {
@@ -218,6 +242,7 @@ impl Vm {
                         }
                     };
                 }
+                Ok(Message::FromGuest(FromGuest::Outside(wish))) => self.change_outside(&wish)?,
                 Ok(Message::FromGuest(said)) => hear(&said),
                 Ok(Message::Report(line)) => report = report.or(Some(line)),
                 Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
@@ -234,6 +259,17 @@ impl Vm {
                 }
             }
         }
+    }
+
+    /// Does something outside of the machine that the guest wants.
+    fn change_outside(&mut self, wish: &Outside) -> Result<()> {
+        let controller = self.controller.as_mut();
+        let controller = controller.context("this machine has nothing outside of it")?;
+        match wish {
+            Outside::Plug(modem) => controller.plug(modem)?,
+            Outside::Pull => controller.pull(),
+        }
+        Ok(())
     }
 
     /// How much the console has said.
@@ -320,69 +356,6 @@ fn socket_path() -> PathBuf {
     static MACHINES: AtomicUsize = AtomicUsize::new(0);
     let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
     std::env::temp_dir().join(format!("lab-{}-{machine}.sock", std::process::id()))
-}
-
-fn qemu_command(image: &Image, accel: Accel) -> std::process::Command {
-    let mut command = children::command("qemu-system-x86_64");
-    match accel {
-        Accel::Tcg => command.args(["-accel", "tcg,thread=multi"]),
-        Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
-        // Idle time is skipped.
-        Accel::Icount => command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
-    };
-    let processors = if accel == Accel::Icount { "1" } else { "2" };
-    command.args([
-        "-smp",
-        processors,
-        "-m",
-        memory(image.flavour),
-        "-display",
-        "none",
-        "-no-reboot",
-        "-nodefaults",
-    ]);
-    command
-        .arg("-kernel")
-        .arg(&image.vmlinuz)
-        .arg("-initrd")
-        .arg(&image.initrd);
-    command
-}
-
-fn start_qemu(image: &Image, accel: Accel, socket: &Path) -> Result<Guarded> {
-    let mut command = qemu_command(image, accel);
-    command.args([
-        "-chardev",
-        "stdio,id=console,signal=off",
-        "-serial",
-        "chardev:console",
-    ]);
-    command
-        .arg("-chardev")
-        .arg(format!("socket,id=lab,path={}", socket.display()));
-    command.args(["-serial", "chardev:lab"]);
-    // Only warnings and worse go to the console: it is slow. The guest sends the rest.
-    // The stock kernel knows no page_poison, and doesn't mind.
-    command.args([
-        "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1",
-    ]);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    children::spawn(command)
-}
-
-/// Boots the guest with its console on this terminal.
-pub fn shell(image: &Image, accel: Accel) -> Result<()> {
-    let mut command = qemu_command(image, accel);
-    command.args(["-serial", "mon:stdio"]);
-    command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 lab.shell"]);
-    // The terminal belongs to the guest, so no process group of its own.
-    let status = command.status().context("cannot start QEMU")?;
-    anyhow::ensure!(status.success(), "QEMU ended with {status}");
-    Ok(())
 }
 
 /// QEMU connects at once, or ends with a message on its standard error.

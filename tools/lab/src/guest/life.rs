@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Crash, Event, What};
+use modem::{Crash, Event, Options, What};
 
 use super::atmpvc::Pvc;
 use super::kmsg::Kmsg;
@@ -104,7 +104,7 @@ impl Plugged {
     }
 
     /// What user space was told of the modem.
-    fn told(&self, uevents: &Uevents) -> Vec<String> {
+    pub fn told(&self, uevents: &Uevents) -> Vec<String> {
         uevents.values(&self.interface(), "USBATM_EVENT")
     }
 }
@@ -223,18 +223,23 @@ fn refused_firmware_is_tried_again() -> Result<()> {
 }
 
 /// A connection that stays open while its modem fails, and works again when that is back.
-struct Kept {
-    modem: Plugged,
+pub struct Kept {
+    /// The modem.
+    pub modem: Plugged,
     atm: AtmDevice,
     pvc: Pvc,
 }
 
 impl Kept {
-    /// A modem that is up, with an open connection on which cells come back.
     fn new() -> Result<Self> {
+        Self::of(options(1))
+    }
+
+    /// A modem that is up, with an open connection on which cells come back.
+    pub fn of(options: Options) -> Result<Self> {
         modules::load(Driver::Ours)?;
         firmware::install()?;
-        let modem = Plugged::new(options(1))?;
+        let modem = Plugged::new(options)?;
         let atm = modem.await_up()?;
         modem.await_file("line", "up")?;
         let pvc = Pvc::open(atm.number, 8, 35, 1500)?;
@@ -256,7 +261,7 @@ impl Kept {
     }
 
     /// The line is up, and the connection works that was opened before.
-    fn works(&mut self) -> Result<()> {
+    pub fn works(&mut self) -> Result<()> {
         self.modem.await_file("line", "up")?;
         let atm = self.modem.await_up()?;
         ensure!(
@@ -341,7 +346,7 @@ fn dead_modem_is_let_go() -> Result<()> {
 }
 
 /// Takes the modem away; nothing is left of it.
-fn gone(modem: &Plugged, means: Means) -> Result<()> {
+pub fn gone(modem: &Plugged, means: Means) -> Result<()> {
     if let Took::MoreThanMs(limit) = remove(modem, means, LIMIT)? {
         bail!("not gone after {limit} ms");
     }

@@ -20,6 +20,7 @@ pub mod machine;
 pub mod modules;
 pub mod parity;
 pub mod plugged;
+pub mod power;
 pub mod removal;
 pub mod scenarios;
 mod socket;

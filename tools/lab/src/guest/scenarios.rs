@@ -17,7 +17,9 @@ use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
-use super::{Host, asleep, clients, firmware, hostile, kexample, life, line, modules, surface};
+use super::{
+    Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, surface,
+};
 use crate::protocol::{Driver, Took};
 
 /// A scenario.
@@ -64,11 +66,17 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(surface::SCENARIOS)
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
+        .chain(power::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.
 pub fn names_with_clients() -> impl Iterator<Item = &'static str> {
     clients::SCENARIOS.iter().map(|(name, _)| *name)
+}
+
+/// The names of the scenarios that need a host controller of the machine's own.
+pub fn names_with_outside() -> impl Iterator<Item = &'static str> {
+    power::OUTSIDE.iter().map(|(name, _)| *name)
 }
 
 /// The names of all other scenarios.
@@ -95,7 +103,7 @@ pub fn run(name: &str, host: &Host) -> Result<()> {
 }
 
 fn play(name: &str, host: &Host) -> Result<()> {
-    let mut named = alone().chain(clients::SCENARIOS);
+    let mut named = alone().chain(clients::SCENARIOS).chain(power::OUTSIDE);
     if let Some((_, scenario)) = named.find(|(alone, _)| *alone == name) {
         return scenario(host);
     }

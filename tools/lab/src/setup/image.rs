@@ -18,6 +18,9 @@ const OWN: &str =
 /// The C drivers, which ours are compared with on the stock kernel.
 const C_DRIVERS: &str = "usbatm speedtch cxacru ueagle-atm xusbatm";
 
+/// A host controller that is no program, also on the stock kernel alone.
+const CONTROLLER: &str = "xhci-hcd xhci-pci";
+
 /// What a provider's end of a line needs, also on the stock kernel alone.
 const PROVIDER: &str = "tun ppp_async";
 
@@ -84,6 +87,7 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
         .text(BASE)
         .text(OWN)
         .text(C_DRIVERS)
+        .text(CONTROLLER)
         .text(PROVIDER)
         .finish();
     let flavour = kernel.flavour;
@@ -98,6 +102,7 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
             args.extend(OWN.split_whitespace());
             if flavour == Flavour::Stock {
                 args.extend(C_DRIVERS.split_whitespace());
+                args.extend(CONTROLLER.split_whitespace());
                 args.extend(PROVIDER.split_whitespace());
             }
             lab.root.run(step, BASE, &args)

@@ -1,0 +1,94 @@
+//! QEMU, and what it is told that the machine is.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::Accel;
+use super::outside::Controller;
+use super::waker::Waker;
+use crate::children::{self, Guarded};
+use crate::setup::Flavour;
+use crate::setup::image::Image;
+
+/// The guest's memory, in MiB: what the debug kernel's checkers note takes room.
+fn memory(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::Stock => "1024",
+        Flavour::Debug => "2048",
+    }
+}
+
+fn command(image: &Image, accel: Accel) -> Command {
+    let mut command = children::command("qemu-system-x86_64");
+    match accel {
+        Accel::Tcg => command.args(["-accel", "tcg,thread=multi"]),
+        Accel::Kvm => command.args(["-accel", "kvm", "-cpu", "host"]),
+        // Idle time is skipped.
+        Accel::Icount => command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
+    };
+    let processors = if accel == Accel::Icount { "1" } else { "2" };
+    command.args([
+        "-smp",
+        processors,
+        "-m",
+        memory(image.flavour),
+        "-display",
+        "none",
+        "-no-reboot",
+        "-nodefaults",
+    ]);
+    command
+        .arg("-kernel")
+        .arg(&image.vmlinuz)
+        .arg("-initrd")
+        .arg(&image.initrd);
+    command
+}
+
+/// Starts the machine, with its console on QEMU's standard output, and the lab's line at `socket`.
+pub fn start(
+    image: &Image,
+    accel: Accel,
+    socket: &Path,
+    hardware: Option<&(Controller, Waker)>,
+) -> Result<Guarded> {
+    let mut command = command(image, accel);
+    if let Some((controller, waker)) = hardware {
+        controller.add_to(&mut command);
+        waker.add_to(&mut command);
+    }
+    command.args([
+        "-chardev",
+        "stdio,id=console,signal=off",
+        "-serial",
+        "chardev:console",
+    ]);
+    command
+        .arg("-chardev")
+        .arg(format!("socket,id=lab,path={}", socket.display()));
+    command.args(["-serial", "chardev:lab"]);
+    // Only warnings and worse go to the console: it is slow. The guest sends the rest.
+    // The stock kernel knows no page_poison, and doesn't mind.
+    command.args([
+        "-append",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1",
+    ]);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    children::spawn(command)
+}
+
+/// Boots the guest with its console on this terminal.
+pub fn shell(image: &Image, accel: Accel) -> Result<()> {
+    let mut command = command(image, accel);
+    command.args(["-serial", "mon:stdio"]);
+    command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 lab.shell"]);
+    // The terminal belongs to the guest, so no process group of its own.
+    let status = command.status().context("cannot start QEMU")?;
+    anyhow::ensure!(status.success(), "QEMU ended with {status}");
+    Ok(())
+}
