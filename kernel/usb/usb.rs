@@ -51,6 +51,7 @@ mod endpoint;
 mod id;
 mod interface;
 mod packets;
+mod sleep;
 mod stream;
 mod sys;
 mod transfer;
@@ -81,6 +82,10 @@ pub use id::{
     IdTable, //
 };
 pub use interface::Interface;
+pub use sleep::{
+    SleepWatch,
+    Sleeper, //
+};
 pub use stream::{
     Handler,
     Stream,

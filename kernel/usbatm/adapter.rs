@@ -6,7 +6,10 @@
 //! Dropping the former stops and joins the threads before anything that they use goes.
 
 use crate::{
-    life::Life,
+    life::{
+        Life,
+        Sleeping, //
+    },
     minidriver::Minidriver,
     status::Status, //
 };
@@ -19,12 +22,15 @@ use kernel::{
 use usb::Attribute;
 
 /// What the USB driver keeps for a modem.
-pub struct Binding<M: Minidriver>(Arc<Life<M>>);
+pub struct Binding<M: Minidriver> {
+    life: Arc<Life<M>>,
+    _sleep_watch: usb::SleepWatch<Sleeping<M>>,
+}
 
 impl<M: Minidriver> Drop for Binding<M> {
     fn drop(&mut self) {
         // The threads hold references to what they share, so it is not enough to drop ours.
-        self.0.tear_down();
+        self.life.tear_down();
     }
 }
 
@@ -53,11 +59,11 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         interface: &'a usb::Interface<device::Core<'_>>,
         info: Option<&'static M::IdInfo>,
     ) -> impl PinInit<Binding<M>, Error> + 'a {
-        Life::new(interface, info).map(Binding)
+        Binding::new(interface, info)
     }
 
     fn bound(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) -> Result {
-        Life::start(&data.0)
+        Life::start(&data.life)
     }
 
     fn pause(
@@ -66,7 +72,7 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         cause: usb::Cause,
     ) {
         if !data.is_own_reset(cause) {
-            data.0.pause();
+            data.life.pause();
         }
     }
 
@@ -78,31 +84,43 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         if data.is_own_reset(cause) {
             return Ok(());
         }
-        Life::start(&data.0)
+        Life::start(&data.life)
     }
 
     fn disconnect(_interface: &usb::Interface<device::Core<'_>>, data: Pin<&Binding<M>>) {
-        data.0.tear_down();
+        data.life.tear_down();
     }
 }
 
 impl<M: Minidriver> Binding<M> {
+    fn new(
+        interface: &usb::Interface<device::Core<'_>>,
+        info: Option<&'static M::IdInfo>,
+    ) -> Result<Self> {
+        let life = Life::new(interface, info)?;
+        let sleep_watch = Life::watch_sleep(&life)?;
+        Ok(Self {
+            life,
+            _sleep_watch: sleep_watch,
+        })
+    }
+
     /// Whether it is the modem's own thread that resets it; that thread must not be waited for.
     ///
     /// It may be somebody else who resets the modem while the thread is about to. Then the thread
     /// waits for the lock that the other holds, and does nothing with the modem, so that there is
     /// nothing to be stopped either.
     fn is_own_reset(&self, cause: usb::Cause) -> bool {
-        cause == usb::Cause::Reset && self.0.modem().is_resetting()
+        cause == usb::Cause::Reset && self.life.modem().is_resetting()
     }
 
     fn status(&self) -> &Status {
-        self.0.modem().status()
+        self.life.modem().status()
     }
 
     /// The file `retry`: whatever is written there has the modem tried again.
     fn retry(&self) -> Result {
-        self.0.modem().retry();
+        self.life.modem().retry();
         Ok(())
     }
 }

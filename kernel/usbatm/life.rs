@@ -6,8 +6,10 @@
 //! may come, a modem that was stuck is reset. When the modem is up, it leaves the modem to a chore,
 //! which looks at the line now and then, and ends. When that finds that the modem has failed, it
 //! starts the thread again, and ends. The ATM device stays meanwhile, and the connections on it.
+//! While the machine sleeps, no modem is brought up.
 
 use crate::{
+    awake::Awake,
     back_off::BackOff,
     channels::Channels,
     events::Events,
@@ -65,6 +67,9 @@ pub(crate) struct Life<M: Minidriver> {
     /// What the file of the ATM device begins with.
     description: CString,
     threads: Scope,
+    /// When the thread may run.
+    #[pin]
+    awake: Awake,
     /// How often in a row the modem has failed soon after it was up.
     relapses: Atomic<u32>,
     /// Once the modem has been up.
@@ -108,6 +113,7 @@ impl<M: Minidriver> Life<M> {
                 modem <- Modem::new(M::NAME, interface),
                 description,
                 threads,
+                awake <- Awake::new(),
                 relapses: Atomic::new(0),
                 connected <- new_mutex!(None),
             }),
@@ -119,9 +125,13 @@ impl<M: Minidriver> Life<M> {
         &self.modem
     }
 
-    /// Starts the thread that brings the modem up, or back. None of its threads may be running,
-    /// but for a caller that is about to end. Sleeps.
+    /// Starts the thread that brings the modem up, or back; if the machine is asleep, when it is
+    /// awake. None of its threads may be running, but for a caller that is about to end. Sleeps.
     pub(crate) fn start(this: &Arc<Self>) -> Result {
+        this.awake.bring_up(|| Self::start_thread(this))
+    }
+
+    fn start_thread(this: &Arc<Self>) -> Result {
         let life = this.clone();
         Builder::new(fmt!("{}/{}", M::NAME, this.modem.device().path()))
             .spawn(&this.threads, move |stop| Self::bring_up(&life, stop))?
@@ -132,6 +142,7 @@ impl<M: Minidriver> Life<M> {
     /// Ends all that goes on, so that nothing is under way between us and the modem, and leaves
     /// the rest for [`Life::start`]. May be called again. Sleeps, but does not wait for the modem.
     pub(crate) fn pause(&self) {
+        self.awake.pause();
         self.threads.stop();
         self.pause_traffic();
     }
@@ -146,6 +157,7 @@ impl<M: Minidriver> Life<M> {
     /// Undoes all of it, in whatever phase. May be called again. Sleeps, but does not wait for the
     /// modem.
     pub(crate) fn tear_down(&self) {
+        self.awake.end();
         self.threads.stop();
         self.disconnect();
     }
@@ -197,6 +209,7 @@ impl<M: Minidriver> Life<M> {
         connected.traffic.start()?;
         modem.is_up();
         modem.announce(stop, Event::Usable, Some(connected.atm.number()));
+        this.awake.is_up();
         Self::start_watch(this, connected)?;
         Ok(())
     }
@@ -322,6 +335,7 @@ impl<M: Minidriver> Life<M> {
         error: kernel::error::Error,
         back_off: &mut BackOff,
     ) -> kthread::Result {
+        self.awake.is_down();
         // That the modem went is no failure of its.
         self.modem.still_there(stop)?;
         self.report(stop, error);
@@ -348,6 +362,29 @@ impl<M: Minidriver> Life<M> {
             .as_ref()
             .map(|known| known.atm.number());
         modem.announce(stop, Event::Failed, atm);
+    }
+}
+
+/// A modem, as it is told that the machine goes to sleep.
+pub(crate) struct Sleeping<M: Minidriver>(Arc<Life<M>>);
+
+impl<M: Minidriver> Life<M> {
+    /// Has the modem be told that the machine goes to sleep. Sleeps.
+    pub(crate) fn watch_sleep(this: &Arc<Self>) -> Result<usb::SleepWatch<Sleeping<M>>> {
+        usb::SleepWatch::new(&this.threads, Sleeping(this.clone()))
+    }
+}
+
+impl<M: Minidriver> usb::Sleeper for Sleeping<M> {
+    fn falls_asleep(&self) {
+        self.0.awake.fall_asleep(|| self.0.threads.stop());
+    }
+
+    fn wakes_up(&self) {
+        let modem = &self.0.modem;
+        if let Err(error) = self.0.awake.wake_up(|| Life::start_thread(&self.0)) {
+            dev_err!(modem, "no thread to bring the modem up: {:?}\n", error);
+        }
     }
 }
 

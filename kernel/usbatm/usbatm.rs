@@ -88,6 +88,7 @@
 #![warn(missing_docs)]
 
 mod adapter;
+mod awake;
 mod back_off;
 mod channels;
 mod events;

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When a modem may be brought up.
+//!
+//! To bring it up is to ask user space for its firmware, and to wait for that. While the machine
+//! sleeps, and on its way there and back, user space answers nobody: whoever waits for it keeps the
+//! machine awake, and whoever asks then is refused with a warning. So that work stops before, and
+//! begins anew afterwards. A modem that is up is left alone until the USB core sends it to sleep.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+/// When a modem may be brought up.
+#[pin_data]
+pub(crate) struct Awake {
+    #[pin]
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The machine sleeps, or is about to.
+    is_asleep: bool,
+    goal: Goal,
+}
+
+/// What the driver wants of the modem.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// That it be left alone, for the time being.
+    Nothing,
+    /// That it be brought up: that is under way, or put off until the machine is awake.
+    ToBeUp,
+    /// That it stay up.
+    ToStay,
+    /// The driver lets go of it.
+    Over,
+}
+
+impl Awake {
+    /// The machine is awake, and nobody wants anything.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            state <- new_mutex!(State {
+                is_asleep: false,
+                goal: Goal::Nothing,
+            }, "usbatm::Awake::state"),
+        })
+    }
+
+    /// The modem is to be brought up, by `start`: now, or when the machine is awake. Sleeps.
+    pub(crate) fn bring_up(&self, start: impl FnOnce() -> Result) -> Result {
+        let mut state = self.state.lock();
+        if state.goal == Goal::Over {
+            return Ok(());
+        }
+        state.goal = Goal::ToBeUp;
+        if state.is_asleep {
+            return Ok(());
+        }
+        start()
+    }
+
+    /// The modem has been brought up.
+    pub(crate) fn is_up(&self) {
+        let mut state = self.state.lock();
+        if state.goal == Goal::ToBeUp {
+            state.goal = Goal::ToStay;
+        }
+    }
+
+    /// It has not after all, and is tried again.
+    pub(crate) fn is_down(&self) {
+        let mut state = self.state.lock();
+        if state.goal == Goal::ToStay {
+            state.goal = Goal::ToBeUp;
+        }
+    }
+
+    /// The modem is to be left alone until it is to be brought up again.
+    pub(crate) fn pause(&self) {
+        let mut state = self.state.lock();
+        if state.goal != Goal::Over {
+            state.goal = Goal::Nothing;
+        }
+    }
+
+    /// It is to be left alone for good.
+    pub(crate) fn end(&self) {
+        self.state.lock().goal = Goal::Over;
+    }
+
+    /// The machine goes to sleep. Stops by `stop` whatever brings the modem up. Sleeps.
+    pub(crate) fn fall_asleep(&self, stop: impl FnOnce()) {
+        let mut state = self.state.lock();
+        state.is_asleep = true;
+        let is_under_way = state.goal == Goal::ToBeUp;
+        drop(state);
+        if !is_under_way {
+            return;
+        }
+        // Not with the lock held, which what is stopped may wait for.
+        stop();
+        let mut state = self.state.lock();
+        if state.goal == Goal::ToStay {
+            // It was up at the last moment, and nobody watches it now.
+            state.goal = Goal::ToBeUp;
+        }
+    }
+
+    /// The machine is awake: begins by `start` what has been put off. Sleeps.
+    pub(crate) fn wake_up(&self, start: impl FnOnce() -> Result) -> Result {
+        let mut state = self.state.lock();
+        state.is_asleep = false;
+        if state.goal == Goal::ToBeUp {
+            return start();
+        }
+        Ok(())
+    }
+}
