@@ -79,7 +79,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     trials.extend(lab_tests(&ground));
     trials.extend(kernel_tests(lab, &kernel, &ground)?);
     trials.extend(
-        scenarios::names()
+        scenarios::names()?
             .into_iter()
             .chain(scenarios::names_with_outside().map(str::to_owned))
             .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),

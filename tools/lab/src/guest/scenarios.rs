@@ -80,15 +80,15 @@ pub fn names_with_outside() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names of all other scenarios.
-pub fn names() -> Vec<String> {
+pub fn names() -> Result<Vec<String>> {
     let alone = alone().map(|(name, _)| (*name).to_owned());
     let stops = Phase::ALL.iter().flat_map(|phase| {
         Means::ALL
             .iter()
             .map(move |means| stop_name(*phase, *means))
     });
-    let mix = std::iter::once(hostile::mix::with_seed());
-    alone.chain(stops).chain(mix).collect()
+    let mix = std::iter::once(hostile::mix::with_seed()?);
+    Ok(alone.chain(stops).chain(mix).collect())
 }
 
 fn stop_name(phase: Phase, means: Means) -> String {

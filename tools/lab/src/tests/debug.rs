@@ -84,7 +84,7 @@ pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Tria
     );
     trials.extend([modem, nothing_leaked(ground, "starved")]);
     // The C drivers are not in this image.
-    let ours = scenarios::names()
+    let ours = scenarios::names()?
         .into_iter()
         .filter(|name| !name.starts_with("c_driver"));
     trials.extend(ours.map(|name| {

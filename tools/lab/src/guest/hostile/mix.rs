@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use modem::{Answer, Failure, Fate, Fault, Image, Lie, Said, Stage};
 use wire::speedtch::{DATA_IN, DATA_OUT, INTERRUPT_IN, STATUS_7};
 
+use crate::fail;
 use crate::guest::atmpvc::Pvc;
 use crate::guest::plugged::{Plugged, options, wait_until};
 use crate::guest::removal::nothing_is_left;
@@ -26,13 +27,23 @@ const STEPS: usize = 60;
 const MODEMS: usize = 4;
 
 /// The scenario with a seed: the one that the user wants, or a new one.
-pub fn with_seed() -> String {
-    let wanted = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = wanted.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.map_or(1, |now| u64::from(now.subsec_nanos()))
-    });
-    format!("{NAME} {seed}")
+pub fn with_seed() -> Result<String> {
+    let wanted = std::env::var_os(SEED);
+    let seed = wanted.map_or_else(|| Ok(new_seed()), |wanted| parse(&wanted.to_string_lossy()))?;
+    Ok(format!("{NAME} {seed}"))
+}
+
+fn new_seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(1, |now| u64::from(now.subsec_nanos()))
+}
+
+/// The seed that a user wants.
+fn parse(wanted: &str) -> Result<u64> {
+    let todo = "give it the one that the run has printed, or leave it away";
+    wanted
+        .parse()
+        .map_err(|_| fail::Failure::new(format!("{SEED} is no number: {wanted:?}"), todo).into())
 }
 
 /// The seed in such a name.
@@ -252,10 +263,20 @@ mod tests {
 
     #[test]
     fn a_name_carries_its_seed() {
-        assert!(seed(&with_seed()).is_some());
+        assert!(seed(&with_seed().unwrap()).is_some());
         assert_eq!(seed("hostile::random_mix 12"), Some(12));
         assert_eq!(seed("hostile::random_mix"), None);
         assert_eq!(seed("another 12"), None);
+    }
+
+    #[test]
+    fn a_seed_that_is_no_number_is_refused_in_one_line() {
+        assert_eq!(parse("12").unwrap(), 12);
+        for wanted in ["", "twelve", "-1", "0x10", "18446744073709551616"] {
+            let said = parse(wanted).unwrap_err().to_string();
+            assert!(said.contains("LAB_SEED is no number"), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
     }
 
     #[test]
