@@ -124,8 +124,8 @@ impl Plugged {
             }
         }
         let mut found = None;
-        wait_until("the ATM device has a carrier", || {
-            found = AtmDevice::of(self.device()).filter(AtmDevice::has_carrier);
+        wait_until("the ATM device's line is up", || {
+            found = AtmDevice::of(self.device()).filter(AtmDevice::is_up);
             found.is_some()
         })?;
         found.context("the ATM device went away")

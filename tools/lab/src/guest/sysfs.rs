@@ -121,6 +121,13 @@ impl AtmDevice {
     }
 
     /// Whether the driver knows that the line is up.
+    pub fn is_up(&self) -> bool {
+        let lines = self.proc_lines().unwrap_or_default();
+        lines.iter().any(|line| line.trim_end() == "Line up")
+    }
+
+    /// Whether there is a carrier, as sysfs has it: a device also has one of whose line
+    /// nobody knows anything yet.
     pub fn has_carrier(&self) -> bool {
         self.attribute("carrier") == "1"
     }
