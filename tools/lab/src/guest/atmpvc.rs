@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
 use super::socket::{self, check};
 
 /// `SOL_ATM` and `SO_ATMQOS = __SO_ENCODE(SOL_ATM, 2, struct atm_qos)`.
@@ -135,6 +137,12 @@ impl Pvc {
                 Err(io::ErrorKind::WriteZero.into())
             }
         })
+    }
+
+    /// From now on, what would wait fails with [`io::ErrorKind::WouldBlock`].
+    pub fn never_wait(&self) -> io::Result<()> {
+        fcntl(&self.0, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(())
     }
 
     /// Receives one PDU into `buffer`; its length.

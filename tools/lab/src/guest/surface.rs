@@ -3,6 +3,7 @@
 //! Each is played with the stock C modules too: the two have to agree.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -27,6 +28,13 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("c_driver_parameters::size_the_transfers", |_| {
         parameters_size_the_transfers(Driver::C)
     }),
+    ("parameters::without_transfers_nothing_flows", |_| {
+        without_transfers_nothing_flows(Driver::Ours)
+    }),
+    (
+        "c_driver_parameters::without_transfers_nothing_flows",
+        |_| without_transfers_nothing_flows(Driver::C),
+    ),
     ("parameters::reach_the_modem", |_| {
         parameters_reach_the_modem(Driver::Ours)
     }),
@@ -123,12 +131,33 @@ fn parameters_size_the_transfers(driver: Driver) -> Result<()> {
         drop(modem);
         modules::unload()?;
     }
-    // None at all is a strange wish, but one that is granted.
+    Ok(())
+}
+
+/// No transfers at all is a strange wish, but one that is granted: nothing flows, packets wait
+/// until the socket has no room for more, and whoever sends can close it.
+fn without_transfers_nothing_flows(driver: Driver) -> Result<()> {
     load(driver, "num_rcv_urbs=0 num_snd_urbs=0", "")?;
     let modem = Plugged::new(running())?;
-    modem.await_up()?;
-    let none = Peak::default();
-    ensure!(modem.modem().peak(DATA_IN) == none, "it receives");
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    pvc.never_wait()?;
+    let mut sent = 0;
+    let end = loop {
+        match pvc.send(&[0x5a; 1500]) {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    ensure!(
+        end.kind() == ErrorKind::WouldBlock && sent > 0,
+        "after {sent} packets: {end}"
+    );
+    drop(pvc);
+    for endpoint in [DATA_IN, DATA_OUT] {
+        let peak = modem.modem().peak(endpoint);
+        ensure!(peak == Peak::default(), "{endpoint:#x} has {peak:?}");
+    }
     drop(modem);
     modules::unload()
 }
