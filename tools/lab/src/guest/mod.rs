@@ -28,6 +28,7 @@ pub mod surface;
 pub mod sysfs;
 pub mod uevents;
 pub mod usbfs;
+pub mod words;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};

@@ -18,7 +18,7 @@ use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, Phase, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, surface,
+    Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, surface, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -67,6 +67,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
         .chain(power::SCENARIOS)
+        .chain(words::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.
