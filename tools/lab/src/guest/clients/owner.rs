@@ -27,6 +27,13 @@ exec /usr/lib/systemd/systemd --unit=systemd-udevd.service --log-target=console
 /// The unit of `systemd` that the rule asks for.
 const UNIT: &str = "ppp@dsl.service";
 
+/// The peer that the rule dials.
+const PEER: &str = "/etc/ppp/peers/dsl";
+
+/// The provider is not asked whether it is still there: only by the rule does `pppd` hear that
+/// a modem has gone.
+const NO_QUESTIONS: &str = "lcp-echo-interval 0\n";
+
 /// Where the `pppd` for the peer `dsl` names its process.
 const PID_FILE: &str = "/run/ppp-dsl.pid";
 
@@ -39,14 +46,14 @@ pub struct Udev {
 impl Udev {
     /// Starts it alone.
     pub fn start() -> Result<Self> {
-        forget();
+        prepare()?;
         let daemon = Program::start("/usr/lib/systemd/systemd-udevd", &[])?;
         Self::await_ready(daemon, false)
     }
 
     /// Has `systemd` start it, as on most of Debian's machines.
     pub fn start_by_systemd() -> Result<Self> {
-        forget();
+        prepare()?;
         let started = thread::scope(|scope| {
             let started = scope.spawn(|| {
                 unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS)?;
@@ -123,11 +130,16 @@ fn process() -> Option<Pid> {
     Some(Pid::from_raw(pid))
 }
 
-/// Removes what an earlier one has left.
-fn forget() {
+/// Removes what an earlier one has left, and has the peer ask no questions.
+fn prepare() -> Result<()> {
     // They need not be there.
     for folder in ["/run/udev", "/run/systemd"] {
         let _ = fs::remove_dir_all(folder);
     }
     let _ = fs::remove_file(PID_FILE);
+    let peer = fs::read_to_string(PEER)?;
+    if !peer.ends_with(NO_QUESTIONS) {
+        fs::write(PEER, peer + NO_QUESTIONS)?;
+    }
+    Ok(())
 }
