@@ -190,6 +190,7 @@ fn other_class(facts: &Facts) -> Result<()> {
 fn firmware_names(facts: &Facts) -> Result<()> {
     modules::load(facts.driver)?;
     for stage in [1, 2] {
+        let log = Kmsg::from_now();
         firmware::withhold()?;
         if stage == 2 {
             firmware::install_first()?;
@@ -207,6 +208,12 @@ fn firmware_names(facts: &Facts) -> Result<()> {
             asked.len() >= 3
         })?;
         facts.tell(format!("names of firmware, stage {stage}"), asked.join(" "));
+        let complaint = format!("no stage {stage} firmware found!");
+        wait_until("it is said that there is none", || {
+            firmware::refuse();
+            log.has(&complaint)
+        })?;
+        facts.tell(format!("log: {complaint}"), "is said");
         modem.modem().unplug();
         // Whatever else it asks for now, there is none.
         wait_until("it is let go of", || {
