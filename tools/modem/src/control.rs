@@ -64,6 +64,8 @@ impl Device {
                 return answer;
             }
             self.vendor(now, setup, sent)
+        } else if self.is_silent_select(setup) {
+            return Start::Stick;
         } else {
             self.standard(now, setup)
         };
@@ -84,6 +86,11 @@ impl Device {
             Fault::SilentStartUp
         };
         self.frozen || (self.loader.is_running() && self.options.has(fault))
+    }
+
+    fn is_silent_select(&self, setup: Setup) -> bool {
+        let is_select = (setup.request_type, setup.request) == SET_INTERFACE && setup.value != 0;
+        is_select && self.options.has(Fault::SilentSelect)
     }
 
     fn special_answer(&self, setup: Setup) -> Option<lies::Answer> {

@@ -11,7 +11,7 @@
 
 use wire::speedtch::{
     ALTSETTING_ISOC, DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERFACE_CONTROL,
-    INTERFACE_DATA, INTERFACE_FIRMWARE, INTERRUPT_IN, PRODUCT_ID, VENDOR_ID,
+    INTERFACE_DATA, INTERFACE_FIRMWARE, INTERRUPT_IN, VENDOR_ID,
 };
 
 use crate::lies;
@@ -170,7 +170,7 @@ fn setting(interface: u8, number: u8) -> Option<&'static Setting> {
 pub(crate) fn get(options: &Options, value: u16, language: u16) -> Option<Vec<u8>> {
     let [kind, index] = value.to_be_bytes();
     match (kind, index) {
-        (DEVICE, 0) => Some(lies::device(options, device(options.revision))),
+        (DEVICE, 0) => Some(lies::device(options, device(options))),
         (CONFIGURATION, 0) => Some(lies::configuration(options, configuration())),
         (STRING, 0) => Some([&[4, STRING][..], &LANGUAGE.to_le_bytes()].concat()),
         (STRING, _) if language == LANGUAGE => {
@@ -180,13 +180,13 @@ pub(crate) fn get(options: &Options, value: u16, language: u16) -> Option<Vec<u8
     }
 }
 
-fn device(revision: u16) -> Vec<u8> {
+fn device(options: &Options) -> Vec<u8> {
     let mut bytes = vec![18, DEVICE];
     bytes.extend(0x0110u16.to_le_bytes()); // USB 1.1
     bytes.extend([VENDOR_CLASS, 0, 0, 8]); // 8: packets of endpoint 0
     bytes.extend(VENDOR_ID.to_le_bytes());
-    bytes.extend(PRODUCT_ID.to_le_bytes());
-    bytes.extend(revision.to_le_bytes());
+    bytes.extend(options.product.to_le_bytes());
+    bytes.extend(options.revision.to_le_bytes());
     bytes.extend([1, 2, 3, 1]); // three strings, one configuration
     bytes
 }
@@ -258,6 +258,8 @@ mod tests {
         assert_eq!(bytes.len(), 18);
         assert_eq!(bytes[4], 0xff);
         assert_eq!(bytes[8..14], [0xb9, 0x06, 0x61, 0x40, 0x00, 0x04]);
+        let bytes = get(&Options::new().product(0x1234), 0x0100, 0).unwrap();
+        assert_eq!(bytes[8..12], [0xb9, 0x06, 0x34, 0x12]);
     }
 
     #[test]

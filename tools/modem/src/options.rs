@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wire::cell::Vc;
 use wire::setup::Setup;
-use wire::speedtch::{BOOT_MSECS, Rates};
+use wire::speedtch::{BOOT_MSECS, PRODUCT_ID, Rates};
 
 use crate::bus::Bus;
 use crate::firmware::{Image, Stage};
@@ -29,6 +29,8 @@ pub enum Fault {
     SilentBlock(Stage),
     /// Never answers a vendor's request that writes: the start-up sequence.
     SilentStartUp,
+    /// Never answers when an alternate setting other than the first is selected.
+    SilentSelect,
     /// Never answers a vendor's request that reads once it has booted: the
     /// line's status, and the wish to synchronise.
     SilentStatus,
@@ -58,6 +60,7 @@ pub struct Options {
     pub(crate) serial: String,
     /// Descriptors of strings that it has instead of the right ones.
     pub(crate) strings: Vec<(u8, Vec<u8>)>,
+    pub(crate) product: u16,
     pub(crate) revision: u16,
     pub(crate) firmware: Option<[Image; 2]>,
     pub(crate) running: bool,
@@ -79,6 +82,7 @@ impl Options {
         Self {
             serial: "0090D0000001".into(),
             strings: Vec::new(),
+            product: PRODUCT_ID,
             revision: 0x0400,
             firmware: None,
             running: false,
@@ -113,6 +117,13 @@ impl Options {
     /// string with this index: 1 is the vendor, 2 the product, 3 the serial number.
     pub fn string(mut self, index: u8, descriptor: impl Into<Vec<u8>>) -> Self {
         self.strings.push((index, descriptor.into()));
+        self
+    }
+
+    /// The number of the product, by which drivers look for it: with another one it is a
+    /// device that no driver knows.
+    pub fn product(mut self, number: u16) -> Self {
+        self.product = number;
         self
     }
 

@@ -134,6 +134,19 @@ fn silence_after_the_boot() {
 }
 
 #[test]
+fn silence_when_a_setting_is_selected() {
+    let mut host = Host::new(options().running().fault(Fault::SilentSelect));
+    let select = |setting| [0x01, 11, setting, 0, INTERFACE_DATA, 0, 0, 0];
+    assert_eq!(host.control(&select(0), &[]), Ok(vec![]));
+    let silent = host.submit(0, 2, &select(ALTSETTING_BULK), &[]);
+    host.sleep(Duration::from_secs(2));
+    assert!(host.got.is_empty());
+    let unlink = host.unlink(silent);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+    assert_eq!(host.device.settings[usize::from(INTERFACE_DATA)], 0);
+}
+
+#[test]
 fn no_line() {
     let mut host = Host::running(options().fault(Fault::NoLine));
     host.line_up();
