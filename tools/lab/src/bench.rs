@@ -1,6 +1,7 @@
 //! `./lab bench`: what is measured beside C, in one machine and in turn.
 
 pub mod kthread;
+mod machine;
 mod statistics;
 pub mod usbatm;
 

@@ -23,7 +23,7 @@ pub enum Job {
     Parity(Driver),
     /// Break: what the lab has to notice is tested too.
     Break(Breakage),
-    /// Take a modem away once, and measure it.
+    /// Take modems away once, all at the same time, and measure it.
     Removal {
         /// From whose hands.
         driver: Driver,
@@ -31,6 +31,8 @@ pub enum Job {
         phase: String,
         /// The name of the means.
         means: String,
+        /// How many modems.
+        modems: u8,
     },
     /// Measure a part of what a modem driver costs, once.
     Costs {

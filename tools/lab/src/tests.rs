@@ -324,9 +324,7 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
         )
     };
     let measures = ground.trial("lab::bench::kthread_measures".to_owned(), |ground| {
-        ground.with_vm(|vm| {
-            bench::kthread::measure(vm, bench::kthread::Arguments::FEW, |_| {}).map(drop)
-        })
+        ground.with_vm(bench::kthread::try_out)
     });
     let costs = costs::Part::ALL.map(|part| {
         let name = format!("lab::bench::usbatm_measures::{}", part.name());

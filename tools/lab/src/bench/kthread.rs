@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
+use super::machine::Machine;
 use crate::guest::kthread::{ROWS, Row};
 use crate::protocol::{Driver, FromGuest, Job};
 use crate::setup::Lab;
@@ -36,7 +37,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// Few of everything: whether it works, not what it costs.
-    pub const FEW: Self = Self {
+    const FEW: Self = Self {
         samples: 2,
         operations: 2,
         ticks: 100,
@@ -72,11 +73,14 @@ struct Raw<'a> {
 
 /// Measures, prints the table, and keeps the samples.
 pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: Arguments) -> Result<ExitCode> {
-    let mut vm = Vm::boot(image, options)?;
-    let rows = measure(&mut vm, arguments, |row| {
-        eprintln!("  {}", report::line(row).join("  "));
-    })?;
-    vm.power_off();
+    let mut machine = Machine::new(image, options.clone());
+    let mut rows = Vec::new();
+    for row in ROWS {
+        let row = machine.with(|vm| Measured::of(vm, *row, arguments))?;
+        eprintln!("  {}", report::line(&row).join("  "));
+        rows.push(row);
+    }
+    machine.power_off();
     println!("{}", report::text(&rows));
     let file = lab.source.join("target/bench/kthread.json");
     keep(&file, options.accel, &rows)?;
@@ -84,19 +88,10 @@ pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: Arguments) ->
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures every row in `vm`, and shows each to `show`.
-pub fn measure(
-    vm: &mut Vm,
-    arguments: Arguments,
-    show: impl Fn(&Measured),
-) -> Result<Vec<Measured>> {
+/// Measures a little of every row in `vm`: whether it works, not what it costs.
+pub fn try_out(vm: &mut Vm) -> Result<()> {
     ROWS.iter()
-        .map(|row| {
-            let measured = Measured::of(vm, *row, arguments)?;
-            show(&measured);
-            Ok(measured)
-        })
-        .collect()
+        .try_for_each(|row| Measured::of(vm, *row, Arguments::FEW).map(drop))
 }
 
 impl Measured {

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::machine::Machine;
 use crate::guest::costs;
 use crate::protocol::{Driver, FromGuest, Job};
 use crate::setup::Lab;
@@ -29,9 +30,8 @@ pub struct Arguments {
     /// How often each is measured [default: what each part can afford]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     samples: Option<u16>,
-    /// Leave the C driver out of the stops, where it takes most of the time
-    #[arg(long)]
-    ours: bool,
+    #[command(flatten)]
+    stops: stops::Choice,
 }
 
 /// A part of the table.
@@ -118,20 +118,21 @@ pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: &Arguments) -
             accel: part.accel(options.accel),
             ..options.clone()
         };
+        let mut machine = Machine::new(image, options);
         let samples = arguments.samples.map_or(part.samples(), usize::from);
         if let Some(costs) = part.costs() {
-            let mut vm = Vm::boot(image, &options)?;
-            let rows = measure(&mut vm, costs, samples, PACKETS, |sample| {
+            let run = |job: &Job| machine.with(|vm| figures_of(vm, job));
+            let rows = measure(run, costs, samples, PACKETS, |sample| {
                 eprintln!("  {}: {sample} of {samples}", costs.name());
             })?;
-            vm.power_off();
             println!("{}\n{}", report::table(&rows), report::goals(&rows));
             kept.costs.extend(rows);
         } else {
-            let rows = stops::measure(image, &options, samples, arguments.ours)?;
-            println!("{}", stops::table(&rows));
+            let rows = stops::measure(&mut machine, &arguments.stops, samples)?;
+            println!("{}", stops::text(&rows));
             kept.stops = rows;
         }
+        machine.power_off();
     }
     keep(lab, &kept)?;
     Ok(ExitCode::SUCCESS)
@@ -139,7 +140,7 @@ pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: &Arguments) -
 
 /// Measures a little of `part`: whether it works, not what it costs.
 pub fn try_out(vm: &mut Vm, part: costs::Part) -> Result<()> {
-    let rows = measure(vm, part, 1, 32, |_| {})?;
+    let rows = measure(|job| figures_of(vm, job), part, 1, 32, |_| {})?;
     let figures = rows.iter().flat_map(|row| row.ours.iter().chain(&row.c));
     let odd = figures.flatten().find(|figure| !figure.is_finite());
     anyhow::ensure!(!rows.is_empty() && odd.is_none(), "no figures: {odd:?}");
@@ -148,7 +149,7 @@ pub fn try_out(vm: &mut Vm, part: costs::Part) -> Result<()> {
 
 /// Measures `part` so many times, ours and C in turn, and tells `show` of each pair.
 fn measure(
-    vm: &mut Vm,
+    mut run: impl FnMut(&Job) -> Result<Vec<FromGuest>>,
     part: costs::Part,
     samples: usize,
     packets: usize,
@@ -167,8 +168,9 @@ fn measure(
                 driver,
                 packets,
             };
-            vm.run(&job, SILENCE, |said| add(&mut rows, said))
+            let said = run(&job)
                 .with_context(|| format!("cannot measure {} of {driver:?}", part.name()))?;
+            said.iter().for_each(|said| add(&mut rows, said));
         }
         show(sample + 1);
     }
@@ -179,6 +181,13 @@ fn measure(
         );
     }
     Ok(rows)
+}
+
+/// Has the guest do `job`; what it said.
+fn figures_of(vm: &mut Vm, job: &Job) -> Result<Vec<FromGuest>> {
+    let mut all = Vec::new();
+    vm.run(job, SILENCE, |said| all.push(said.clone()))?;
+    Ok(all)
 }
 
 fn add(rows: &mut Vec<Row>, said: &FromGuest) {

@@ -11,8 +11,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::kexample::newest_line;
 use super::kmsg::Kmsg;
+use super::phases::Phase;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
-use super::removal::{Means, Phase, nothing_is_left, remove};
+use super::removal::{Means, nothing_is_left, remove};
 use super::scenarios::echo;
 use super::sysfs::{self, AtmDevice, driver_threads};
 use super::{Host, firmware, modules};
@@ -202,7 +203,7 @@ impl Show<'_> {
     }
 
     fn reach(&self, number: u8, phase: Phase) -> Result<Plugged> {
-        let modem = phase.reach(number)?;
+        let modem = phase.reach(number)?.into_modem();
         self.progress(number, &modem);
         Ok(modem)
     }
@@ -219,7 +220,7 @@ impl Show<'_> {
             Driver::Ours => LIMIT,
             Driver::C => PATIENCE,
         };
-        let took = remove(&modem, means, limit)?;
+        let took = remove([&modem], means, limit)?;
         self.measured(what, took);
         match (took, self.driver) {
             (Took::Ms(ms), _) => self.host.note(format!("{what}: done after {ms:.0} ms")),

@@ -17,6 +17,9 @@ pub const STAGES: [usize; 2] = [935, 775_545];
 /// The sizes of firmware that is short, for jobs that are about anything but its length.
 const SHORT: [usize; 2] = [935, 10_000];
 
+/// Short firmware in all, in bytes.
+pub const SHORT_TOTAL: usize = SHORT[0] + SHORT[1];
+
 /// The firmware files that the driver finds when all is well.
 const FILES: [&str; 2] = [
     "/lib/firmware/speedtch-1.bin",

@@ -227,6 +227,8 @@ impl Trace {
         let own = nix::unistd::gettid();
         let filter = format!("common_pid == {own} || common_pid > {newest}");
         fs::write(format!("{TRACING}/trace"), "")?;
+        // It would have the kernel patch its scheduler, to know each thread's name.
+        fs::write(format!("{TRACING}/options/record-cmd"), "0")?;
         for event in Self::EVENTS {
             fs::write(format!("{TRACING}/events/kmem/{event}/filter"), &filter)?;
         }

@@ -8,8 +8,9 @@ use modem::{Crash, Event, Options, What};
 
 use super::atmpvc::Pvc;
 use super::kmsg::Kmsg;
+use super::phases::Phase;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
-use super::removal::{Means, Phase, nothing_is_left, remove};
+use super::removal::{Means, nothing_is_left, remove};
 use super::scenarios::Scenario;
 use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
@@ -41,12 +42,6 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         reset_by_others_is_survived()
     }),
     ("life::dead_modem_is_let_go", |_| dead_modem_is_let_go()),
-    ("life::eight_modems_go_while_they_fail", |_| {
-        eight_modems_go(Phase::BackOff)
-    }),
-    ("life::eight_modems_go_while_they_wait", |_| {
-        eight_modems_go(Phase::FirmwareWait)
-    }),
     ("life::recovery::unplug", |_| {
         goes_while_brought_back(Means::Unplug)
     }),
@@ -347,18 +342,10 @@ fn dead_modem_is_let_go() -> Result<()> {
 
 /// Takes the modem away; nothing is left of it.
 pub fn gone(modem: &Plugged, means: Means) -> Result<()> {
-    if let Took::MoreThanMs(limit) = remove(modem, means, LIMIT)? {
+    if let Took::MoreThanMs(limit) = remove([modem], means, LIMIT)? {
         bail!("not gone after {limit} ms");
     }
     nothing_is_left()
-}
-
-/// The module is removed while eight modems are in this phase.
-fn eight_modems_go(phase: Phase) -> Result<()> {
-    modules::load(Driver::Ours)?;
-    let modems = (1..=8).map(|number| phase.reach(number));
-    let modems = modems.collect::<Result<Vec<_>>>()?;
-    gone(&modems[0], Means::Rmmod)
 }
 
 /// A modem goes that has lost its firmware, and takes it again.

@@ -11,6 +11,7 @@ pub mod demonstration;
 pub mod firmware;
 pub mod gallery;
 pub mod hostile;
+mod hub;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;
@@ -19,11 +20,13 @@ pub mod line;
 pub mod machine;
 pub mod modules;
 pub mod parity;
+pub mod phases;
 pub mod plugged;
 pub mod power;
 pub mod removal;
 pub mod scenarios;
 mod socket;
+mod stops;
 pub mod surface;
 pub mod sysfs;
 pub mod uevents;
@@ -111,7 +114,8 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             driver,
             phase,
             means,
-        } => removal::measure(*driver, phase, means, host),
+            modems,
+        } => removal::measure(*driver, phase, means, *modems, host),
         Job::Costs {
             part,
             driver,

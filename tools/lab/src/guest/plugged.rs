@@ -20,9 +20,12 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// installed firmware. `number` makes its MAC address.
 pub fn options(number: u8) -> Options {
     let (stage_1, stage_2) = firmware::images();
-    Options::new()
-        .mac([0x00, 0x90, 0xd0, 0x00, 0x00, number])
-        .firmware(stage_1, stage_2)
+    Options::new().mac(mac(number)).firmware(stage_1, stage_2)
+}
+
+/// The MAC address of the modem with this number.
+pub fn mac(number: u8) -> [u8; 6] {
+    [0x00, 0x90, 0xd0, 0x00, 0x00, number]
 }
 
 /// A modem that is plugged in.

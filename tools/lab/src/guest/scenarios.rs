@@ -15,10 +15,11 @@ use modem::{Fault, Stage, What};
 
 use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
-use super::removal::{Means, Phase, nothing_is_left, remove};
+use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, surface, words,
+    Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, stops, surface,
+    words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -68,6 +69,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(line::SCENARIOS)
         .chain(power::SCENARIOS)
         .chain(words::SCENARIOS)
+        .chain(stops::SCENARIOS)
 }
 
 /// The names of the scenarios that need Debian's clients of a modem in the guest.
@@ -83,17 +85,8 @@ pub fn names_with_outside() -> impl Iterator<Item = &'static str> {
 /// The names of all other scenarios.
 pub fn names() -> Result<Vec<String>> {
     let alone = alone().map(|(name, _)| (*name).to_owned());
-    let stops = Phase::ALL.iter().flat_map(|phase| {
-        Means::ALL
-            .iter()
-            .map(move |means| stop_name(*phase, *means))
-    });
     let mix = std::iter::once(hostile::mix::with_seed()?);
-    Ok(alone.chain(stops).chain(mix).collect())
-}
-
-fn stop_name(phase: Phase, means: Means) -> String {
-    format!("stop::{}::{}", phase.name(), means.name())
+    Ok(alone.chain(stops::names()).chain(mix).collect())
 }
 
 /// Plays the scenario of this name.
@@ -111,27 +104,7 @@ fn play(name: &str, host: &Host) -> Result<()> {
     if let Some(seed) = hostile::mix::seed(name) {
         return hostile::mix::play(seed, host);
     }
-    for phase in Phase::ALL {
-        for means in Means::ALL {
-            if stop_name(phase, means) == name {
-                return stop(phase, means);
-            }
-        }
-    }
-    bail!("there is no scenario {name}")
-}
-
-/// A modem is taken away in some phase by some means: the driver lets go of it,
-/// and nothing is left.
-fn stop(phase: Phase, means: Means) -> Result<()> {
-    modules::load(Driver::Ours)?;
-    let modem = phase.reach(1)?;
-    if let Took::MoreThanMs(limit) = remove(&modem, means, LIMIT)? {
-        bail!("not done after {limit} ms");
-    }
-    nothing_is_left()?;
-    drop(modem);
-    modules::unload()
+    stops::play(name).unwrap_or_else(|| bail!("there is no scenario {name}"))
 }
 
 /// Each module is loadable by insmod after `usbcore` and `atm`, and goes again.
@@ -326,7 +299,7 @@ fn unplug_with_open_vcc_and_traffic() -> Result<()> {
         .modem()
         .wait_until(LIMIT, |view| (view.counters.cells_in > 1000).then_some(()));
     busy.context("no traffic flows")?;
-    if let Took::MoreThanMs(limit) = remove(&modem, Means::Unplug, LIMIT)? {
+    if let Took::MoreThanMs(limit) = remove([&modem], Means::Unplug, LIMIT)? {
         bail!("not gone after {limit} ms");
     }
     sender
@@ -376,7 +349,7 @@ fn missing_firmware_is_said() -> Result<()> {
         AtmDevice::all().is_empty(),
         "a modem without firmware has an ATM device"
     );
-    if let Took::MoreThanMs(limit) = remove(&modem, Means::Unbind, LIMIT)? {
+    if let Took::MoreThanMs(limit) = remove([&modem], Means::Unbind, LIMIT)? {
         bail!("not unbound after {limit} ms");
     }
     nothing_is_left()

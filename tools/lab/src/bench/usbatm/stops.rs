@@ -1,214 +1,206 @@
-//! How long it takes to take a modem away, in every phase of its life and by every
+//! How long it takes to take modems away, in every phase of their life and by every
 //! means.
 
-use std::time::Duration;
+mod table;
 
-use anyhow::Result;
-use comfy_table::Table;
-use serde::Serialize;
+use std::time::{Duration, Instant};
 
-use crate::bench::{figures, statistics};
-use crate::guest::removal::{Means, Phase};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::{Serialize, Serializer};
+
+pub use self::table::text;
+use crate::bench::machine::Machine;
+use crate::bench::statistics::{median, percentile};
+use crate::guest::phases::Phase;
+use crate::guest::removal::Means;
 use crate::protocol::{Driver, FromGuest, Job, Took};
-use crate::setup::image::Image;
-use crate::vm::{Options, Vm};
+use crate::vm::Vm;
 
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// Measures each so many times, ours and, unless it is left out, C in turn.
-pub fn measure(
-    image: &Image,
-    options: &Options,
-    samples: usize,
-    ours_only: bool,
-) -> Result<Vec<Row>> {
-    let mut machine = Machine {
-        image,
-        options,
-        vm: None,
-    };
-    let mut rows = Vec::new();
-    for phase in Phase::ALL {
-        for means in Means::ALL {
-            let row = Row::measure(&mut machine, phase, means, samples, ours_only)?;
-            eprintln!(
-                "  {}: ours {}, C {}",
-                row.name(),
-                row.ours.text(),
-                row.c.text()
-            );
-            rows.push(row);
+/// How much time each row may spend on the C driver, which can take seconds for one stop.
+const C_BUDGET: Duration = Duration::from_secs(8);
+
+/// How many modems are many.
+const MANY: u8 = 8;
+
+/// Many modems are taken away once in so many rounds: that takes longer.
+const ROUNDS_FOR_MANY: usize = 4;
+
+/// Which of the stops are measured.
+#[derive(Debug, Clone, Args)]
+pub struct Choice {
+    /// Stops in this phase only, and of an idle modem, with which they are compared
+    #[arg(long, value_parser = Phase::parse)]
+    phase: Vec<Phase>,
+    /// Stops by this means only
+    #[arg(long, value_parser = Means::parse)]
+    means: Vec<Means>,
+    /// Leave the C driver out of the stops
+    #[arg(long)]
+    ours: bool,
+}
+
+impl Choice {
+    /// The rows, before anything has been measured.
+    fn rows(&self) -> Vec<Row> {
+        let is_wanted = |phase: &Phase| {
+            self.phase.is_empty() || *phase == Phase::Idle || self.phase.contains(phase)
+        };
+        let means = Means::ALL
+            .into_iter()
+            .filter(|means| self.means.is_empty() || self.means.contains(means));
+        let kinds: Vec<_> = [1, MANY]
+            .into_iter()
+            .flat_map(|modems| means.clone().map(move |means| (modems, means)))
+            .collect();
+        let phases = Phase::ALL.into_iter().filter(is_wanted);
+        let all = phases.flat_map(|phase| {
+            kinds
+                .iter()
+                .map(move |&(modems, means)| Row::new(phase, means, modems))
+        });
+        all.collect()
+    }
+}
+
+/// Measures each row once in every round, ours and C in turn.
+pub fn measure(machine: &mut Machine<'_>, choice: &Choice, rounds: usize) -> Result<Vec<Row>> {
+    let began = Instant::now();
+    let mut rows = choice.rows();
+    for round in 0..rounds {
+        for row in &mut rows {
+            row.measure(machine, round, !choice.ours)?;
         }
+        let seconds = began.elapsed().as_secs();
+        eprintln!("  stop: {} of {rounds} ({seconds} s)", round + 1);
     }
     Ok(rows)
 }
 
-/// One phase and one means.
+/// One phase, one means, one number of modems.
 #[derive(Debug, Serialize)]
 pub struct Row {
     #[serde(serialize_with = "phase_name")]
     phase: Phase,
     #[serde(serialize_with = "means_name")]
     means: Means,
+    modems: u8,
     ours: Samples,
     c: Samples,
 }
 
 impl Row {
-    fn measure(
-        machine: &mut Machine<'_>,
-        phase: Phase,
-        means: Means,
-        samples: usize,
-        ours_only: bool,
-    ) -> Result<Self> {
-        let (mut ours, mut c) = (Samples::default(), Samples::default());
-        for _ in 0..samples {
-            ours.add(machine.measure(Driver::Ours, phase, means)?);
-            // One look at a driver that blocks is enough.
-            if !ours_only && !c.gave_up() {
-                c.add(machine.measure(Driver::C, phase, means)?);
-            }
-        }
-        Ok(Self {
+    fn new(phase: Phase, means: Means, modems: u8) -> Self {
+        Self {
             phase,
             means,
-            ours,
-            c,
-        })
+            modems,
+            ours: Samples::default(),
+            c: Samples::default(),
+        }
     }
 
-    fn name(&self) -> String {
-        format!("{}, {}", self.phase.name(), self.means.name())
+    fn measure(&mut self, machine: &mut Machine<'_>, round: usize, with_c: bool) -> Result<()> {
+        if self.modems > 1 && round % ROUNDS_FOR_MANY != 0 {
+            return Ok(());
+        }
+        // That many is no worse than one is said of ours alone.
+        let with_c = with_c && self.modems == 1 && self.c.are_affordable();
+        let mut order = [Some(Driver::Ours), with_c.then_some(Driver::C)];
+        // What the machine does meanwhile meets both alike.
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for driver in order.into_iter().flatten() {
+            let began = Instant::now();
+            let took = self
+                .sample(machine, driver)
+                .with_context(|| format!("cannot measure {} of {driver:?}", self.name()))?;
+            match driver {
+                Driver::Ours => self.ours.add(took, began.elapsed()),
+                Driver::C => self.c.add(took, began.elapsed()),
+            }
+        }
+        Ok(())
     }
-}
 
-/// The medians, beside what the same means takes with an idle modem, and beside C.
-pub fn table(rows: &[Row]) -> Table {
-    let header = [
-        "ms, median (least–most)",
-        "ours",
-        "ours / idle",
-        "stock C",
-        "C / ours",
-    ];
-    let line = |row: &Row| {
-        let is_idle = |other: &&Row| other.phase == Phase::Idle && other.means == row.means;
-        let idle = rows
-            .iter()
-            .find(is_idle)
-            .map_or(f64::NAN, |idle| idle.ours.median());
-        [
-            row.name(),
-            row.ours.text(),
-            format!("{:.1}", row.ours.median() / idle),
-            row.c.text(),
-            ratio(&row.ours, &row.c),
-        ]
-    };
-    figures(header, rows.iter().map(line).collect())
-}
-
-/// The machine that measures; a new one where a driver has blocked the old one.
-struct Machine<'a> {
-    image: &'a Image,
-    options: &'a Options,
-    vm: Option<Vm>,
-}
-
-impl Machine<'_> {
-    fn measure(&mut self, driver: Driver, phase: Phase, means: Means) -> Result<Took> {
-        let mut vm = match self.vm.take() {
-            Some(vm) => vm,
-            None => Vm::boot(self.image, self.options)?,
-        };
+    /// Takes the modems away once.
+    fn sample(&self, machine: &mut Machine<'_>, driver: Driver) -> Result<Took> {
         let job = Job::Removal {
             driver,
-            phase: phase.name().to_owned(),
-            means: means.name().to_owned(),
+            phase: self.phase.name().to_owned(),
+            means: self.means.name().to_owned(),
+            modems: self.modems,
         };
-        let mut measured = None;
-        vm.run(&job, SILENCE, |said| {
-            if let FromGuest::Measured(measurement) = said {
-                measured = Some(measurement.took);
-            }
-        })?;
-        let took = measured.ok_or_else(|| anyhow::anyhow!("the guest measured nothing"))?;
-        if let Took::Ms(_) = took {
-            self.vm = Some(vm);
+        let took = machine.with(|vm| removal(vm, &job))?;
+        if let Took::MoreThanMs(_) = took {
+            machine.give_up();
         }
         Ok(took)
     }
+
+    fn name(&self) -> String {
+        let of = match self.modems {
+            1 => String::new(),
+            count => format!(", {count} modems"),
+        };
+        format!("{}, {}{of}", self.phase.name(), self.means.name())
+    }
 }
 
-/// Milliseconds, as measured; or the limit at which a measurement was given up.
+/// Has the guest do `job`, and returns how long the removal took.
+fn removal(vm: &mut Vm, job: &Job) -> Result<Took> {
+    let mut measured = None;
+    vm.run(job, SILENCE, |said| {
+        if let FromGuest::Measured(measurement) = said {
+            measured = Some(measurement.took);
+        }
+    })?;
+    measured.context("the guest measured nothing")
+}
+
+/// Milliseconds, in the order in which they were measured; or the limit at which a
+/// measurement was given up.
 #[derive(Debug, Default, Serialize)]
 struct Samples {
     ms: Vec<f64>,
     limit: Option<f64>,
+    /// What it took to take them.
+    #[serde(skip)]
+    spent: Duration,
 }
 
 impl Samples {
-    fn add(&mut self, took: Took) {
+    fn add(&mut self, took: Took, spent: Duration) {
         match took {
             Took::Ms(ms) => self.ms.push(ms),
             Took::MoreThanMs(limit) => self.limit = Some(limit),
         }
-        self.ms.sort_by(f64::total_cmp);
+        self.spent += spent;
     }
 
-    fn gave_up(&self) -> bool {
-        self.limit.is_some()
+    /// One look at a driver that blocks is enough, and a few at one that is slow.
+    fn are_affordable(&self) -> bool {
+        self.limit.is_none() && self.spent < C_BUDGET
     }
 
     /// The median; where there was no end, the limit.
     fn median(&self) -> f64 {
-        match self.limit {
-            Some(limit) => limit,
-            None => statistics::median(&self.ms),
-        }
+        self.limit.unwrap_or_else(|| median(&self.ms))
     }
 
-    fn text(&self) -> String {
-        match (self.limit, &self.ms[..]) {
-            (Some(limit), _) => format!("> {limit:.0}"),
-            (None, []) => String::new(),
-            (None, [least, .., most]) => format!("{:.0} ({least:.0}–{most:.0})", self.median()),
-            (None, [only]) => format!("{only:.0}"),
-        }
+    /// As [`Self::median`], for the slowest hundredth.
+    fn p99(&self) -> f64 {
+        self.limit.unwrap_or_else(|| percentile(&self.ms, 99.0))
     }
 }
 
-fn phase_name<S: serde::Serializer>(phase: &Phase, to: S) -> std::result::Result<S::Ok, S::Error> {
+fn phase_name<S: Serializer>(phase: &Phase, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(phase.name())
 }
 
-fn means_name<S: serde::Serializer>(means: &Means, to: S) -> std::result::Result<S::Ok, S::Error> {
+fn means_name<S: Serializer>(means: &Means, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(means.name())
-}
-
-fn ratio(ours: &Samples, c: &Samples) -> String {
-    if c.ms.is_empty() && !c.gave_up() {
-        return String::new();
-    }
-    let sign = if c.gave_up() { "> " } else { "" };
-    format!("{sign}{:.1}", c.median() / ours.median())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians_of_odd_and_even_counts() {
-        let mut samples = Samples::default();
-        for ms in [30.0, 10.0, 20.0] {
-            samples.add(Took::Ms(ms));
-        }
-        assert_eq!(samples.text(), "20 (10–30)");
-        samples.add(Took::Ms(40.0));
-        assert_eq!(samples.text(), "25 (10–40)");
-        samples.add(Took::MoreThanMs(20_000.0));
-        assert_eq!(samples.text(), "> 20000");
-    }
 }

@@ -1,0 +1,144 @@
+//! Modems are taken away in every phase of their life and by every means, one or
+//! eight; and whatever they are at, other devices are served.
+
+use std::ops::Deref;
+
+use anyhow::{Result, bail, ensure};
+use modem::What;
+
+use super::hub;
+use super::phases::{Phase, Reached};
+use super::plugged::{LIMIT, Plugged, options, wait_until};
+use super::removal::{Means, nothing_is_left, remove};
+use super::scenarios::Scenario;
+use super::{firmware, modules};
+use crate::protocol::{Driver, Took};
+
+/// The scenarios here that are not one of many.
+pub const SCENARIOS: &[(&str, Scenario)] =
+    &[("c_driver_holds_the_hub", |_| c_driver_holds_the_hub())];
+
+/// What all names here begin with.
+const STOP: &str = "stop::";
+
+/// How many modems are many: a virtual host controller has eight ports in the debug kernel.
+const MANY: u8 = 8;
+
+/// The product of no driver.
+const UNKNOWN: u16 = 0x0bad;
+
+/// A scenario of which there is one for each phase.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// One modem goes.
+    One(Means),
+    /// Eight modems go at once.
+    Eight(Means),
+    /// Other devices come.
+    Others,
+}
+
+impl Kind {
+    fn all() -> impl Iterator<Item = Self> {
+        let one = Means::ALL.into_iter().map(Self::One);
+        let eight = Means::ALL.into_iter().map(Self::Eight);
+        one.chain(eight).chain([Self::Others])
+    }
+
+    fn name(self, phase: Phase) -> String {
+        let phase = phase.name();
+        match self {
+            Self::One(means) => format!("{STOP}{phase}::{}", means.name()),
+            Self::Eight(means) => format!("{STOP}eight::{phase}::{}", means.name()),
+            Self::Others => format!("{STOP}others::{phase}"),
+        }
+    }
+
+    fn play(self, phase: Phase) -> Result<()> {
+        match self {
+            Self::One(means) => stop(phase, means, 1),
+            Self::Eight(means) => stop(phase, means, MANY),
+            Self::Others => others_come(phase),
+        }
+    }
+}
+
+/// All kinds in all phases.
+fn all() -> impl Iterator<Item = (Kind, Phase)> {
+    Kind::all().flat_map(|kind| Phase::ALL.map(|phase| (kind, phase)))
+}
+
+/// The names of the scenarios of which there is one for each phase.
+pub fn names() -> impl Iterator<Item = String> {
+    all().map(|(kind, phase)| kind.name(phase))
+}
+
+/// Plays the one of them with this name, if there is one.
+pub fn play(name: &str) -> Option<Result<()>> {
+    let (kind, phase) = all().find(|(kind, phase)| kind.name(*phase) == name)?;
+    Some(kind.play(phase))
+}
+
+/// So many modems are taken away in some phase by some means: the driver lets go of them,
+/// and nothing is left.
+fn stop(phase: Phase, means: Means, count: u8) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let mut modems = phase.reach_all(count)?;
+    if let Took::MoreThanMs(limit) = remove(modems.iter().map(Deref::deref), means, LIMIT)? {
+        bail!("not done after {limit} ms");
+    }
+    modems.iter_mut().for_each(Reached::close);
+    nothing_is_left()?;
+    drop(modems);
+    modules::unload()
+}
+
+/// A device that has nothing to do with modems.
+fn other(number: u8) -> Result<Plugged> {
+    Plugged::new(options(number).product(UNKNOWN))
+}
+
+impl Plugged {
+    /// Whether the kernel has found it and selected its configuration.
+    fn is_configured(&self) -> bool {
+        let events = self.modem().events();
+        let is_it = |what: &What| matches!(what, What::Configured { .. });
+        events.iter().any(|event| is_it(&event.what))
+    }
+}
+
+/// A device is plugged in beside a modem in some phase, and another one in the moment in which
+/// the modem is pulled out. Both are found while nothing has been done for the modem.
+fn others_come(phase: Phase) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let mut modem = phase.reach(1)?;
+    let beside = other(2)?;
+    hub::served_until("a device beside the modem is found", || {
+        beside.is_configured()
+    })?;
+    modem.modem().unplug();
+    let behind = other(3)?;
+    behind.await_configured()?;
+    // The other may be where it was.
+    wait_until("the driver has let go of the modem", || !modem.is_bound())?;
+    modem.close();
+    wait_until("nothing is left", || nothing_is_left().is_ok())
+}
+
+/// What the scenarios of other devices would notice: the C driver waits for firmware on the
+/// thread that serves all devices, and what is plugged in then is found when it has it.
+fn c_driver_holds_the_hub() -> Result<()> {
+    modules::load(Driver::C)?;
+    let modem = Phase::FirmwareWait.reach(1)?;
+    modem.modem().unplug();
+    let behind = other(2)?;
+    wait_until("the hub is held", hub::is_in_modem_driver)?;
+    let was_found = behind.is_configured();
+    wait_until("the C driver has been let go", || {
+        firmware::refuse();
+        !modem.folder().exists()
+    })?;
+    behind.await_configured()?;
+    ensure!(!was_found, "it was found while the hub was held");
+    Ok(())
+}
