@@ -295,6 +295,9 @@ impl Splitter {
             if let Some(cell) = self.whole(piece) {
                 return Some(cell);
             }
+            if piece.is_empty() {
+                return None;
+            }
         }
         self.next_in_parts(piece)
     }

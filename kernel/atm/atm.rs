@@ -80,6 +80,7 @@ const __LOG_PREFIX: &[u8] = b"atm\0";
 
 mod alive;
 mod bindings;
+mod bottom_half;
 mod device;
 mod incoming;
 mod operations;
@@ -92,6 +93,7 @@ pub mod work;
 
 pub use self::{
     alive::wait_for_devices,
+    bottom_half::BottomHalf,
     device::{
         AalStats,
         Device,

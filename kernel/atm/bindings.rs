@@ -38,6 +38,10 @@ unsafe extern "C" {
     pub fn clear_vcc_flags(vcc: *mut atm_vcc, mask: ffi::c_ulong);
     #[link_name = "rust_helper_atm_synchronize_rcu_tasks"]
     pub fn synchronize_rcu_tasks();
+    #[link_name = "rust_helper_atm_try_begin_bh"]
+    pub fn try_begin_bh() -> bool;
+    #[link_name = "rust_helper_atm_end_bh"]
+    pub fn end_bh();
     #[link_name = "rust_helper_atm_dev_alloc_skb"]
     pub fn dev_alloc_skb(length: ffi::c_uint) -> *mut sk_buff;
     #[link_name = "rust_helper_atm_dev_kfree_skb_any"]

@@ -5,6 +5,9 @@
  */
 #include <linux/atmdev.h>
 #include <linux/bits.h>
+#include <linux/bottom_half.h>
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 
@@ -31,6 +34,21 @@ void rust_helper_atm_synchronize_rcu_tasks(void)
 {
 	/* A macro where the kernel is not preemptible. */
 	synchronize_rcu_tasks();
+}
+
+bool rust_helper_atm_try_begin_bh(void);
+bool rust_helper_atm_try_begin_bh(void)
+{
+	if (in_hardirq() || irqs_disabled())
+		return false;
+	local_bh_disable();
+	return true;
+}
+
+void rust_helper_atm_end_bh(void);
+void rust_helper_atm_end_bh(void)
+{
+	local_bh_enable();
 }
 
 struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length);

@@ -301,6 +301,7 @@ impl<H: Handler> Transfer<'_, H> {
     /// `ENOENT`, `ECONNRESET` and `ESHUTDOWN` mean that it was cancelled, because the stream was
     /// stopped or the device is gone. 0 bytes before the first one; means nothing after a
     /// submission that failed.
+    #[inline]
     pub fn result(&self) -> Result<usize> {
         // SAFETY: Not in flight, by the type invariants.
         unsafe { self.slot.urb.result() }
@@ -308,6 +309,7 @@ impl<H: Handler> Transfer<'_, H> {
 
     /// The bytes that the device sent in the last transfer, if it ended well. Empty on a stream
     /// towards the device.
+    #[inline]
     pub fn received(&self) -> &[u8] {
         if !self.stream.is_in {
             return &[];

@@ -193,6 +193,7 @@ impl Urb {
     }
 
     /// How many packets it has; none if it is not isochronous.
+    #[inline]
     pub(crate) fn packets(&self) -> usize {
         self.packets
     }
@@ -205,11 +206,13 @@ impl Urb {
     }
 
     /// The size of the buffer in bytes.
+    #[inline]
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     /// The buffer.
+    #[inline]
     pub(crate) fn buffer(&self) -> *mut u8 {
         if self.size == 0 {
             return ptr::dangling_mut();
@@ -224,6 +227,7 @@ impl Urb {
     /// # Safety
     ///
     /// The URB is not in flight.
+    #[inline]
     pub(crate) unsafe fn result(&self) -> Result<usize> {
         // SAFETY: `raw` is valid, and nobody writes to it now by the caller's word.
         let (status, actual): (c_int, u32) = unsafe {

@@ -7,8 +7,9 @@
 //! anybody. That takes a few microseconds for the 64 cells of a transfer, with interrupts off if
 //! the host controller wants it so: it is a copy and a CRC of eight bytes at a time.
 //!
-//! Whole packets go to the ATM layer from a [bottom half](Traffic), where the protocols above
-//! expect to be called.
+//! Whole packets go to the ATM layer where the protocols above expect to be called: there and then,
+//! if the host controller ends its transfers with interrupts on, as most do, and else from a [bottom
+//! half](Traffic) of our own. One of them does so at a time, so that packets stay in order.
 //!
 //! # What a modem can't do
 //!
@@ -30,6 +31,7 @@ use crate::{
     }, //
 };
 use atm::{
+    BottomHalf,
     IncomingSkb,
     Queue, //
 };
@@ -85,8 +87,10 @@ struct State {
     flowing: bool,
     splitter: Splitter,
     connections: Connections,
-    /// Packets for the bottom half.
+    /// Packets for the ATM layer.
     arrived: Queue<IncomingSkb>,
+    /// Whether somebody passes on some that have arrived earlier.
+    delivering: bool,
     strays: Strays,
     complaint: Rare,
 }
@@ -101,6 +105,7 @@ impl Rx {
                 splitter: Splitter::new(stride),
                 connections: Connections::new(),
                 arrived: Queue::new(),
+                delivering: false,
                 strays: Strays::default(),
                 complaint: Rare::new(),
             }),
@@ -183,14 +188,28 @@ impl Rx {
         drop(removed);
     }
 
-    /// Takes the packets that came in since the last time.
-    pub(crate) fn take_arrived(&self) -> Queue<IncomingSkb> {
-        core::mem::take(&mut self.state.lock().arrived)
+    /// Passes on what has arrived, unless somebody else does. Called in a bottom half.
+    pub(crate) fn deliver_all(&self) {
+        let packets = self.state.lock().begin_delivery();
+        if let Some(packets) = packets {
+            self.deliver(packets);
+        }
+    }
+
+    /// Ends a delivery that has begun. What has arrived meanwhile is left to the bottom half, so
+    /// that it takes no longer than it takes to deliver [`MAX_ARRIVED`].
+    fn deliver(&self, packets: Queue<IncomingSkb>) {
+        packets.push_all();
+        let mut state = self.state.lock();
+        state.delivering = false;
+        state.queue_delivery();
     }
 }
 
 impl usb::Handler for Rx {
     fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
+        // The lock switches interrupts off.
+        let bottom_half = BottomHalf::try_begin();
         let mut state = self.state.lock();
         if state.traffic.is_none() || !state.flowing {
             return;
@@ -203,11 +222,14 @@ impl usb::Handler for Rx {
                         Err(_) => state.lose_piece(),
                     }
                 }
-                state.hand_over();
+                let packets = state.hand_over(bottom_half.as_ref());
                 drop(state);
                 let whole = transfer.capacity();
                 if transfer.submit(whole).is_err() {
                     self.revive_later();
+                }
+                if let Some(packets) = packets {
+                    self.deliver(packets);
                 }
             }
             Err(error) if was_cancelled(error) => {}
@@ -217,13 +239,34 @@ impl usb::Handler for Rx {
 }
 
 impl State {
-    /// A transfer ended well: has the bottom half pass on what has arrived.
-    fn hand_over(&self) {
+    /// A transfer ended well. Returns the packets that are to be delivered at once, if this is a
+    /// place for that.
+    fn hand_over(&mut self, here: Option<&BottomHalf>) -> Option<Queue<IncomingSkb>> {
         if let Some(traffic) = &self.traffic {
             traffic.rx_health.good();
-            if !self.arrived.is_empty() {
-                traffic.queue_bottom_half();
-            }
+        }
+        if here.is_some() {
+            return self.begin_delivery();
+        }
+        self.queue_delivery();
+        None
+    }
+
+    /// Takes what has arrived, to be [delivered](Rx::deliver), unless somebody delivers what has
+    /// arrived earlier: whoever that is looks again afterwards.
+    fn begin_delivery(&mut self) -> Option<Queue<IncomingSkb>> {
+        if self.delivering || self.arrived.is_empty() {
+            return None;
+        }
+        self.delivering = true;
+        Some(core::mem::take(&mut self.arrived))
+    }
+
+    /// Has the bottom half deliver what has arrived, if something has.
+    fn queue_delivery(&self) {
+        if let (Some(traffic), false) = (&self.traffic, self.delivering || self.arrived.is_empty())
+        {
+            traffic.queue_bottom_half();
         }
     }
 

@@ -21,9 +21,10 @@
 //!
 //! Cells are put together ([`Rx`]) and made ([`Tx`]) where transfers end, in whatever context the
 //! host controller calls us, because nothing else keeps the modem busy without a pause. The ATM
-//! layer does not want to be called there. So packets that are complete, and those that have been
-//! sent, wait for a work item that runs in a bottom half, and moves both: `push` to the receiver,
-//! `pop` to the sender. There is no tasklet, and no timer for either.
+//! layer does not want to be called there, if interrupts are off. So packets that are complete, and
+//! those that have been sent, wait for a work item that runs in a bottom half, and moves both:
+//! `push` to the receiver, `pop` to the sender. There is no tasklet, and no timer for either. Where
+//! interrupts are on, what has been received is pushed at once.
 //!
 //! # When connections close and modems go
 //!
@@ -275,7 +276,7 @@ impl WorkItem<BOTTOM_HALF> for Traffic {
     type Pointer = Arc<Self>;
 
     fn run(this: Arc<Self>) {
-        this.rx.handler().take_arrived().push_all();
+        this.rx.handler().deliver_all();
         drop(this.tx.handler().take_done());
     }
 }

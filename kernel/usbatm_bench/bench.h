@@ -21,6 +21,8 @@ int host_take(void);
 void host_give_back(void);
 /* Held, no transfer ends by itself; else what is sent comes back at once. */
 void host_hold(bool hold);
+/* Whether transfers end in a bottom half from now on, not with interrupts off. */
+void host_end_in_softirq(bool softirq);
 /* Ends the oldest transfer to the modem. Returns its length, or 0 if there is none. */
 size_t host_finish_out(void *copy_to, size_t room);
 /* Ends the oldest transfer from the modem with these bytes. Returns false if there is none. */

@@ -27,6 +27,8 @@ static struct {
 	struct usb_host_endpoint *in, *out;
 	spinlock_t lock;
 	bool held;
+	/* Whether transfers end with interrupts on, in a bottom half. */
+	bool in_softirq;
 	struct irq_work loop;
 } host = {
 	.lock = __SPIN_LOCK_UNLOCKED(host.lock),
@@ -126,16 +128,23 @@ void host_hold(bool hold)
 		irq_work_queue(&host.loop);
 }
 
+void host_end_in_softirq(bool softirq)
+{
+	host.in_softirq = softirq;
+}
+
 /*
- * Ends a transfer in the context of a host controller's handler: with interrupts off, and with
- * bottom halves soon after.
+ * Ends a transfer as a host controller's driver does: those of UHCI and OHCI with interrupts off,
+ * and bottom halves soon after; those of EHCI and xHCI in a bottom half.
  */
-static void end_as_interrupt(struct urb *urb, size_t length)
+static void end_in_context(struct urb *urb, size_t length)
 {
 	local_bh_disable();
-	local_irq_disable();
+	if (!host.in_softirq)
+		local_irq_disable();
 	end(urb, length);
-	local_irq_enable();
+	if (!host.in_softirq)
+		local_irq_enable();
 	local_bh_enable();
 }
 
@@ -160,7 +169,7 @@ size_t host_finish_out(void *copy_to, size_t room)
 	length = urb->transfer_buffer_length;
 	if (copy_to)
 		memcpy(copy_to, urb->transfer_buffer, min(length, room));
-	end_as_interrupt(urb, length);
+	end_in_context(urb, length);
 	return length;
 }
 
@@ -172,7 +181,7 @@ bool host_finish_in(const void *bytes, size_t length)
 		return false;
 	length = min_t(size_t, length, urb->transfer_buffer_length);
 	memcpy(urb->transfer_buffer, bytes, length);
-	end_as_interrupt(urb, length);
+	end_in_context(urb, length);
 	return true;
 }
 
@@ -206,7 +215,7 @@ s64 host_floor(bool in, unsigned int transfers, const void *bytes, size_t length
 		spin_unlock_irq(&host.lock);
 		if (in)
 			memcpy(buffer, bytes, length);
-		end_as_interrupt(urb, length);
+		end_in_context(urb, length);
 	}
 	took = ktime_to_ns(ktime_sub(ktime_get(), begin));
 out:

@@ -3,6 +3,7 @@
  * The device: takes commands, and keeps what the last one measured.
  *
  *   hold, loop                         what becomes of transfers
+ *   softirq, interrupt                 where they end
  *   send DEVICE LENGTH PACKETS BATCH   packets to the ATM device of that number
  *   receive DEVICE LENGTH PACKETS BATCH
  *
@@ -29,6 +30,10 @@ static int perform(const char *command)
 
 	if (!strcmp(command, "hold") || !strcmp(command, "loop")) {
 		host_hold(!strcmp(command, "hold"));
+		return 0;
+	}
+	if (!strcmp(command, "softirq") || !strcmp(command, "interrupt")) {
+		host_end_in_softirq(!strcmp(command, "softirq"));
 		return 0;
 	}
 	if (sscanf(command, "%7s %d %zu %u %u", name, &run.device, &run.length, &run.packets,

@@ -267,6 +267,10 @@ fn cpu(driver: Driver, packets: usize, say: impl Fn(String, Vec<f64>)) -> Result
                 let cost = bench.measure(direction, length, packets, batch)?;
                 say(row(direction), vec![cost]);
             }
+            bench.command("softirq")?;
+            let cost = bench.measure("receive", length, packets, batch)?;
+            bench.command("interrupt")?;
+            say(row("receive in softirq"), vec![cost]);
             let cost = bench.path(&atm, length, packets, batch)?;
             say(row("socket to socket"), vec![cost]);
         }

@@ -26,6 +26,7 @@ enum Kind {
 const GOALS: &[Goal] = &[
     Goal::new("send,", Kind::OfC(0.5)),
     Goal::new("receive,", Kind::OfC(0.5)),
+    Goal::new("receive in softirq,", Kind::OfC(0.5)),
     Goal::new("socket to socket,", Kind::OfC(0.75)),
     Goal::new("there and back,", Kind::P99),
     Goal::new("a modem with its line up", Kind::OfC(1.0)),

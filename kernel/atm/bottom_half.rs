@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where network protocols like to be called.
+
+use crate::bindings;
+use kernel::types::NotThreadSafe;
+
+/// A stretch of code during which no bottom half runs on this CPU but the one that it may be a part
+/// of, and that network protocols take for one.
+///
+/// It must not sleep. When it ends, by a drop, bottom halves that have come meanwhile run.
+///
+/// C header: [`include/linux/bottom_half.h`](srctree/include/linux/bottom_half.h)
+///
+/// # Invariants
+///
+/// Bottom halves have been disabled on this CPU for this value.
+pub struct BottomHalf(NotThreadSafe);
+
+impl BottomHalf {
+    /// Begins one: not with interrupts off, which is no place for network protocols. Callable from
+    /// any context.
+    #[inline]
+    pub fn try_begin() -> Option<Self> {
+        // SAFETY: Any context is fine.
+        let has_begun = unsafe { bindings::try_begin_bh() };
+        // INVARIANT: They were disabled just now. Where they were not, none is made, not even to be
+        // dropped.
+        has_begun.then(|| Self(NotThreadSafe))
+    }
+}
+
+impl Drop for BottomHalf {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, and interrupts are on: whoever has disabled them since,
+        // has enabled them again, as locks and guards nest.
+        unsafe { bindings::end_bh() };
+    }
+}
