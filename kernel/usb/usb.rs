@@ -17,6 +17,9 @@
 //! - [`Stream`]: a fixed set of URBs that a driver keeps in flight, with a handler that is called
 //!   when one of them ends.
 //!
+//! Besides, a driver whose threads wait for user space has a [`SleepWatch`], because they have to
+//! stop that before the machine goes to sleep.
+//!
 //! # A device is not trusted
 //!
 //! Endpoints come out of the descriptors through [`Interface`], by the number of an alternate

@@ -8,11 +8,16 @@
  */
 #include <linux/module.h>
 #include <linux/pm_runtime.h>
+#include <linux/sched/signal.h>
 #include <linux/usb.h>
 
 static char *driver = "speedtch";
 module_param(driver, charp, 0444);
 MODULE_PARM_DESC(driver, "whose devices are to sleep");
+
+static bool die;
+module_param(die, bool, 0444);
+MODULE_PARM_DESC(die, "whether who loads this is killed before they wake up");
 
 static bool is_meant(struct usb_interface *intf)
 {
@@ -52,6 +57,8 @@ static int sleep_and_wake(struct usb_device *udev, void *unused)
 	dev_info(&udev->dev, "sent to sleep: %d, state %d\n", err, udev->state);
 	if (!err && udev->state != USB_STATE_SUSPENDED)
 		err = -EIO;
+	if (die)
+		send_sig(SIGKILL, current, 1);
 	pm_runtime_resume(&udev->dev);
 	allow(udev, false);
 	return err < 0 ? err : 0;

@@ -131,7 +131,26 @@ impl<M: Minidriver> Life<M> {
         this.awake.bring_up(|| Self::start_thread(this))
     }
 
+    /// Starts the thread, or, where there is none to be had, has that tried again. A task that is
+    /// being killed gets none; and it may be the one that happens to wake the machine up.
     fn start_thread(this: &Arc<Self>) -> Result {
+        let Err(error) = Self::spawn_thread(this) else {
+            return Ok(());
+        };
+        let modem = &this.modem;
+        dev_warn!(modem, "no thread yet to bring the modem up: {:?}\n", error);
+        let life = this.clone();
+        let again = Chore::start(&this.threads, Self::NO_THREAD_PAUSE, move |_| {
+            Ok(match Self::spawn_thread(&life) {
+                Ok(()) => Again::Never,
+                Err(_) => Again::After(Self::NO_THREAD_PAUSE),
+            })
+        });
+        again?.leave();
+        Ok(())
+    }
+
+    fn spawn_thread(this: &Arc<Self>) -> Result {
         let life = this.clone();
         Builder::new(fmt!("{}/{}", M::NAME, this.modem.device().path()))
             .spawn(&this.threads, move |stop| Self::bring_up(&life, stop))?

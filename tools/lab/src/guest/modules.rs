@@ -50,6 +50,13 @@ pub fn insmod(driver: Driver, module: &str, parameters: &str) -> Result<()> {
         .with_context(|| format!("cannot load {}", path.display()))
 }
 
+/// Has a program load `module`, which may be killed meanwhile.
+pub fn insmod_by_another(module: &str, parameters: &str) -> Result<()> {
+    let mut insmod = Command::new("/bin/insmod");
+    insmod.arg(file(Driver::Ours, module)).arg(parameters);
+    insmod.status().context("cannot start insmod").map(drop)
+}
+
 /// Removes `module`, as rmmod does.
 pub fn rmmod(module: &str) -> Result<()> {
     delete_module(&CString::new(module)?, DeleteModuleFlags::O_NONBLOCK)
