@@ -79,7 +79,7 @@ pub fn names_with_clients() -> impl Iterator<Item = &'static str> {
 
 /// The names of the scenarios that need a host controller of the machine's own.
 pub fn names_with_outside() -> impl Iterator<Item = &'static str> {
-    power::OUTSIDE.iter().map(|(name, _)| *name)
+    power::outside::SCENARIOS.iter().map(|(name, _)| *name)
 }
 
 /// The names of all other scenarios.
@@ -97,7 +97,9 @@ pub fn run(name: &str, host: &Host) -> Result<()> {
 }
 
 fn play(name: &str, host: &Host) -> Result<()> {
-    let mut named = alone().chain(clients::SCENARIOS).chain(power::OUTSIDE);
+    let mut named = alone()
+        .chain(clients::SCENARIOS)
+        .chain(power::outside::SCENARIOS);
     if let Some((_, scenario)) = named.find(|(alone, _)| *alone == name) {
         return scenario(host);
     }
