@@ -95,8 +95,9 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     trials.extend(gallery_tests(lab, &ground, &gallery)?);
     if !with_debug_kernel.is_empty() {
         let (kernel, image) = commands::ready_debug(lab, &kernel)?;
+        let clients = Arc::new(ground.beside(commands::with_clients(lab, &image)?));
         let debug = Arc::new(ground.beside(image));
-        trials.extend(debug::trials(lab, &kernel.release, &debug)?);
+        trials.extend(debug::trials(lab, &kernel, &debug, &clients)?);
     }
     trials.push(book_test(lab, &ground, &trials));
     let listing = arguments.list;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{LOG, Row};
+use super::{Facts, LOG, Row};
 
 const HEAD: &str = "\
 # What is the same as in C
@@ -55,10 +55,30 @@ pub fn write(rows: &[Row]) -> String {
     page
 }
 
+/// What a page says of our drivers, with each value as it stands in the table.
+pub fn ours(page: &str) -> Facts {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    rows.filter_map(|row| {
+        // Within a cell, what divides cells is escaped.
+        let cells: Vec<_> = row.trim_end_matches(" |").split(" | ").collect();
+        let (what, value) = match cells[..] {
+            [what, both] => (what, both),
+            [what, _, ours, _] => (what, ours),
+            _ => return None,
+        };
+        let is_fact = !["what", "---"].contains(&what) && value != NOT_THERE;
+        is_fact.then(|| (what.replace("\\|", "|"), value.to_owned()))
+    })
+    .collect()
+}
+
+/// Stands in place of a value.
+const NOT_THERE: &str = "is not there";
+
 /// A value as it stands in a table.
-fn cell(value: Option<&str>) -> String {
+pub fn cell(value: Option<&str>) -> String {
     match value {
-        None => "is not there".to_owned(),
+        None => NOT_THERE.to_owned(),
         Some("") => "nothing".to_owned(),
         Some(value) => format!("`{}`", value.replace('|', "\\|")),
     }
@@ -89,5 +109,27 @@ mod tests {
             let count = lines.iter().filter(|known| **known == line).count();
             assert_eq!(count, 1, "{line} in {page}");
         }
+    }
+
+    #[test]
+    fn what_a_page_says_of_ours_is_read_back() {
+        let row = |what: &str, c: Option<&str>, ours: Option<&str>| Row {
+            what: what.to_owned(),
+            c: c.map(str::to_owned),
+            ours: ours.map(str::to_owned),
+        };
+        let page = write(&[
+            row("load m a=1|2", Some("a | b"), Some("a | b")),
+            row("carrier", Some(""), Some("1")),
+            row("modinfo m author", Some("someone"), None),
+            row("modinfo m alias", None, Some("")),
+        ]);
+        let fact = |what: &str, value| (what.to_owned(), cell(Some(value)));
+        let expected = [
+            fact("carrier", "1"),
+            fact("modinfo m alias", ""),
+            fact("load m a=1|2", "a | b"),
+        ];
+        assert_eq!(ours(&page), expected);
     }
 }

@@ -11,18 +11,21 @@ use super::kernel::Kernel;
 use super::{Flavour, Lab};
 use crate::steps::{Key, files_below};
 
-/// The kernel's own modules that the guest has.
+/// What every guest has of the kernel's own modules.
 const OWN: &str =
     "usb-common usbcore usbip-core vhci-hcd usbmon atm slhc ppp_generic pppox pppoatm br2684";
 
 /// The C drivers, which ours are compared with on the stock kernel.
 const C_DRIVERS: &str = "usbatm speedtch cxacru ueagle-atm xusbatm";
 
-/// A host controller that is no program, also on the stock kernel alone.
+/// A host controller that is no program.
 const CONTROLLER: &str = "xhci-hcd xhci-pci";
 
-/// What a provider's end of a line needs, also on the stock kernel alone.
+/// What a provider's end of a line needs.
 const PROVIDER: &str = "tun ppp_async";
+
+/// What the stock kernel has built in, and a smaller one has as modules.
+const BUILT_IN: &str = "crc-ccitt";
 
 /// A kernel and its memory file system.
 #[derive(Clone)]
@@ -80,17 +83,25 @@ cat ../base.cpio.zst ../extra.cpio.zst >../initrd.new
 mv ../initrd.new ../initrd
 "#;
 
+/// The kernel's own modules that a guest with this kernel has.
+fn modules_of(flavour: Flavour) -> Vec<&'static str> {
+    let own = match flavour {
+        Flavour::Stock => C_DRIVERS,
+        Flavour::Debug => BUILT_IN,
+    };
+    let lists = [OWN, CONTROLLER, PROVIDER, own];
+    lists.into_iter().flat_map(str::split_whitespace).collect()
+}
+
 /// Makes the image with the modules in `modules` and this very program.
 pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
+    let flavour = kernel.flavour;
+    let own = modules_of(flavour);
     let key = Key::default()
         .text(&kernel.key)
         .text(BASE)
-        .text(OWN)
-        .text(C_DRIVERS)
-        .text(CONTROLLER)
-        .text(PROVIDER)
+        .text(&own.join(" "))
         .finish();
-    let flavour = kernel.flavour;
     let folder = flavour.inside("image");
     lab.steps.step(
         &flavour.step("image-base"),
@@ -99,12 +110,7 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
         |step| {
             let home = kernel.inside();
             let mut args = vec![kernel.release.as_str(), &home, &folder];
-            args.extend(OWN.split_whitespace());
-            if flavour == Flavour::Stock {
-                args.extend(C_DRIVERS.split_whitespace());
-                args.extend(CONTROLLER.split_whitespace());
-                args.extend(PROVIDER.split_whitespace());
-            }
+            args.extend(&own);
             lab.root.run(step, BASE, &args)
         },
     )?;

@@ -1,6 +1,7 @@
 //! The tests on the debug kernel, `debug::…`: that its checkers notice, then every
-//! in-kernel test, the same ones short of memory, and the scenarios, all with
-//! nothing leaked and no report.
+//! in-kernel test, the same ones short of memory, the scenarios, those with Debian's
+//! clients, and what there is to see of our modules, all with nothing leaked and no
+//! report.
 
 use std::sync::Arc;
 
@@ -9,7 +10,9 @@ use libtest_mimic::Trial;
 
 use super::{Ground, SILENCE, kernel_test_names, vm_trial};
 use crate::guest::scenarios;
+use crate::parity;
 use crate::protocol::Job;
+use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab};
 use crate::vm::Vm;
 
@@ -59,11 +62,16 @@ const CHECKED: [&str; 7] = [
     "wire/wire.o",
 ];
 
-/// All of them, for the debug kernel of this `release`.
-pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
+/// All of them, for this debug kernel. The machine `clients` has Debian's clients in it.
+pub fn trials(
+    lab: &Lab,
+    kernel: &Kernel,
+    ground: &Arc<Ground>,
+    clients: &Arc<Ground>,
+) -> Result<Vec<Trial>> {
     let mut trials = vec![all_is_checked(lab, ground)];
     trials.extend(FAULTS.map(|(fault, report)| fault_is_noticed(ground, fault, report)));
-    let cases = kernel_test_names(lab, Flavour::Debug, release)?;
+    let cases = kernel_test_names(lab, Flavour::Debug, &kernel.release)?;
     for (index, name) in cases.iter().cloned().enumerate() {
         let title = format!("debug::kthread::{name}");
         trials.push(vm_trial(ground, title, Job::KernelTest { index, name }));
@@ -83,19 +91,36 @@ pub fn trials(lab: &Lab, release: &str, ground: &Arc<Ground>) -> Result<Vec<Tria
         Job::StarvedModem,
     );
     trials.extend([modem, nothing_leaked(ground, "starved")]);
-    // The C drivers are not in this image.
-    let ours = scenarios::names()?
-        .into_iter()
-        .filter(|name| !name.starts_with("c_driver"));
-    trials.extend(ours.map(|name| {
-        vm_trial(
-            ground,
-            format!("debug::scenario::{name}"),
-            Job::Scenario(name),
-        )
-    }));
+    let names = scenarios::names()?;
+    let alone = names.iter().map(String::as_str);
+    trials.extend(of_ours(ground, "scenario", alone));
+    trials.push(parity_test(lab, kernel, ground));
     trials.push(nothing_leaked(ground, "scenario"));
+    trials.extend(of_ours(clients, "clients", scenarios::names_with_clients()));
+    trials.push(nothing_leaked(clients, "clients"));
     Ok(trials)
+}
+
+/// The scenarios of these names but for those of the C drivers, which are not in the image.
+fn of_ours<'a>(
+    ground: &Arc<Ground>,
+    group: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> impl Iterator<Item = Trial> {
+    let ours = names.filter(|name| !name.starts_with("c_driver"));
+    ours.map(move |name| {
+        let job = Job::Scenario(name.to_owned());
+        vm_trial(ground, format!("debug::{group}::{name}"), job)
+    })
+}
+
+/// Our modules as a user sees them are the same as on the stock kernel.
+fn parity_test(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Trial {
+    let (lab, kernel) = (lab.clone(), kernel.clone());
+    let name = "debug::parity::with_the_stock_kernel".to_owned();
+    ground.trial(name, move |ground| {
+        ground.with_vm(|vm| parity::check_ours(&lab, &kernel, vm, SILENCE))
+    })
 }
 
 /// Nothing that the jobs so far allocated is lost, in any machine. (kmemleak wants a leak
