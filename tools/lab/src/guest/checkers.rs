@@ -41,6 +41,11 @@ static DONE: Mutex<Vec<Done>> = Mutex::new(Vec::new());
 /// Which of this task's allocations is to fail, counted down.
 const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
 
+/// Whether there are any: then all is several times slower.
+pub fn are_here() -> bool {
+    Path::new(KMEMLEAK).exists()
+}
+
 /// Makes sure that the checkers that switch themselves off after a report, or
 /// when they run out of memory, have not done so.
 fn are_awake() -> Result<()> {
@@ -82,7 +87,7 @@ impl Watched {
     /// One that begins now; `None` on the stock kernel, which has no checkers.
     pub fn begin() -> Option<Self> {
         let began = jiffies().ok()?;
-        Path::new(KMEMLEAK).exists().then_some(Self { began })
+        are_here().then_some(Self { began })
     }
 
     /// It ends now, and the kernel has logged this.

@@ -9,6 +9,7 @@ mod provider;
 mod transfer;
 mod tun;
 
+use std::cell::Cell;
 use std::fs;
 use std::net::Ipv4Addr;
 
@@ -20,7 +21,7 @@ use wire::cell::Vc;
 use super::plugged::{self, LIMIT, Plugged, options};
 use super::scenarios::Scenario;
 use super::sysfs::AtmDevice;
-use super::{firmware, modules};
+use super::{Host, checkers, firmware, modules};
 use crate::protocol::Driver;
 use network::ip;
 use owner::Udev;
@@ -50,11 +51,11 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("three_clients_at_once", |_| {
         with(Driver::Ours, three_clients_at_once)
     }),
-    ("megabytes_over_ethernet", |_| {
-        with(Driver::Ours, megabytes_over_ethernet)
+    ("megabytes_over_ethernet", |host| {
+        with(Driver::Ours, || megabytes_over_ethernet(host))
     }),
-    ("megabytes_over_ppp", |_| {
-        with(Driver::Ours, megabytes_over_ppp)
+    ("megabytes_over_ppp", |host| {
+        with(Driver::Ours, || megabytes_over_ppp(host))
     }),
     ("connection_comes_back_by_udev", |_| {
         with(Driver::Ours, || connection_comes_back(Udev::start))
@@ -84,12 +85,15 @@ const ROUTED_PROVIDER: Ipv4Addr = Ipv4Addr::new(10, 66, 0, 1);
 
 /// How much goes there and comes back to show that a connection is good, in bytes.
 const SOME: usize = 300_000;
-/// How much to show that it stays good.
+/// How much to show that it stays good; and where the kernel's checkers look at each step.
 const MUCH: usize = 64 << 20;
+const MUCH_CHECKED: usize = 4 << 20;
+/// The host is told whenever so much more has gone: a slow machine takes minutes for all.
+const NOTED: usize = 1 << 20;
 
 /// Plays a scenario with this driver on a system as these programs know it, and ends
 /// what they have left.
-fn with(driver: Driver, scenario: fn() -> Result<()>) -> Result<()> {
+fn with(driver: Driver, scenario: impl FnOnce() -> Result<()>) -> Result<()> {
     set_up()?;
     modules::load(driver)?;
     firmware::install()?;
@@ -148,13 +152,12 @@ fn dial(atm: &AtmDevice, password: &str, encapsulation: &str) -> Result<Program>
     Program::start("/usr/sbin/pppd", &arguments)
 }
 
-/// Dials by this modem, is believed, gets an address, and can be reached: so many bytes go
-/// there and come back.
+/// Dials by this modem, is believed, gets an address, and can be reached.
 fn ppp(
     modem: Options,
     kind: Encapsulation,
     authentication: Authentication,
-    length: usize,
+    exchange: impl FnOnce(&Service) -> Result<()>,
 ) -> Result<()> {
     let option = match kind {
         Encapsulation::PppLlc => "llc-encaps",
@@ -168,7 +171,7 @@ fn ppp(
     let connected = client
         .await_words(&proven)
         .and_then(|()| client.await_words("local  IP address 10.64.0.2"))
-        .and_then(|()| provider.service(PPP_PROVIDER)?.exchange(length));
+        .and_then(|()| exchange(&provider.service(PPP_PROVIDER)?));
     provider.explain(connected)?;
     client.stop()?;
     Ok(())
@@ -176,11 +179,18 @@ fn ppp(
 
 fn ppp_with_chap() -> Result<()> {
     let kind = Encapsulation::PppVcMultiplexed;
-    ppp(alive(), kind, Authentication::Chap, SOME)
+    let exchange = |service: &Service| service.exchange(SOME);
+    ppp(alive(), kind, Authentication::Chap, exchange)
 }
 
 fn ppp_with_pap() -> Result<()> {
-    ppp(alive(), Encapsulation::PppLlc, Authentication::Pap, SOME)
+    let exchange = |service: &Service| service.exchange(SOME);
+    ppp(
+        alive(),
+        Encapsulation::PppLlc,
+        Authentication::Pap,
+        exchange,
+    )
 }
 
 /// The server does look at the password.
@@ -291,17 +301,34 @@ fn fast() -> Options {
     alive().bus(Bus::unlimited())
 }
 
-fn megabytes_over_ethernet() -> Result<()> {
+/// Sends much there and back.
+fn exchange_much(service: &Service, host: &Host) -> Result<()> {
+    let much = if checkers::are_here() {
+        MUCH_CHECKED
+    } else {
+        MUCH
+    };
+    let sum = Cell::new(0);
+    service.exchange_followed(much, &|length| {
+        let before = sum.replace(sum.get() + length);
+        if before / NOTED != sum.get() / NOTED {
+            host.note(format!("{} MiB have gone", sum.get() >> 20));
+        }
+    })
+}
+
+fn megabytes_over_ethernet(host: &Host) -> Result<()> {
     let mut provider = bridged_provider()?;
     let (_modem, atm) = plug(&mut provider, fast())?;
     let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
     let _client = provider.explain(ask_for_address())?;
-    provider.service(BRIDGED_PROVIDER)?.exchange(MUCH)
+    exchange_much(&provider.service(BRIDGED_PROVIDER)?, host)
 }
 
-fn megabytes_over_ppp() -> Result<()> {
+fn megabytes_over_ppp(host: &Host) -> Result<()> {
     let kind = Encapsulation::PppVcMultiplexed;
-    ppp(fast(), kind, Authentication::Chap, MUCH)
+    let exchange = |service: &Service| exchange_much(service, host);
+    ppp(fast(), kind, Authentication::Chap, exchange)
 }
 
 /// A `pppd` that has given up is started again when the line comes up, although the

@@ -76,10 +76,15 @@ impl Service {
 
     /// Sends `length` bytes there and as many back; each side has to see the same hashes.
     pub fn exchange(&self, length: usize) -> Result<()> {
+        self.exchange_followed(length, &|_| {})
+    }
+
+    /// As [`Self::exchange`], while `moved` is told of each piece how long it is.
+    pub fn exchange_followed(&self, length: usize, moved: &dyn Fn(usize)) -> Result<()> {
         let over = AtomicBool::new(false);
         thread::scope(|scope| {
             let served = scope.spawn(|| self.serve(length, &over));
-            let exchanged = exchange(self.address, length);
+            let exchanged = exchange(self.address, length, moved);
             over.store(true, Ordering::Relaxed);
             let here = exchanged?;
             let there = served.join().map_err(|_| anyhow!("a thread panicked"))??;
@@ -99,8 +104,8 @@ impl Service {
         };
         peer.set_read_timeout(Some(PATIENCE))?;
         peer.set_write_timeout(Some(PATIENCE))?;
-        let up = receive(&mut peer, length).context("on the way up")?;
-        let down = send(&mut peer, Content::new(DOWN, length)).context("cannot answer")?;
+        let up = receive(&mut peer, length, &|_| {}).context("on the way up")?;
+        let down = send(&mut peer, Content::new(DOWN, length), &|_| {}).context("cannot answer")?;
         Ok(Some(Seen { up, down }))
     }
 
@@ -123,13 +128,13 @@ impl Service {
 }
 
 /// The other side of [`Service::serve`].
-fn exchange(address: SocketAddr, length: usize) -> Result<Seen> {
+fn exchange(address: SocketAddr, length: usize, moved: &dyn Fn(usize)) -> Result<Seen> {
     let mut peer = connect(address)?;
     peer.set_read_timeout(Some(PATIENCE))?;
     peer.set_write_timeout(Some(PATIENCE))?;
-    let up = send(&mut peer, Content::new(UP, length)).context("cannot send")?;
+    let up = send(&mut peer, Content::new(UP, length), moved).context("cannot send")?;
     peer.shutdown(Shutdown::Write)?;
-    let down = receive(&mut peer, length).context("on the way down")?;
+    let down = receive(&mut peer, length, moved).context("on the way down")?;
     Ok(Seen { up, down })
 }
 
@@ -144,7 +149,7 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
 }
 
 /// Sends all of it, and returns its hash.
-fn send(peer: &mut TcpStream, mut content: Content) -> Result<Hash> {
+fn send(peer: &mut TcpStream, mut content: Content, moved: &dyn Fn(usize)) -> Result<Hash> {
     let (mut hash, mut piece) = (Sha256::new(), vec![0; PIECE]);
     loop {
         match content.next(&mut piece) {
@@ -152,13 +157,14 @@ fn send(peer: &mut TcpStream, mut content: Content) -> Result<Hash> {
             length => {
                 hash.update(&piece[..length]);
                 peer.write_all(&piece[..length])?;
+                moved(length);
             }
         }
     }
 }
 
 /// Takes so many bytes, and returns their hash. No more may come.
-fn receive(peer: &mut TcpStream, length: usize) -> Result<Hash> {
+fn receive(peer: &mut TcpStream, length: usize, moved: &dyn Fn(usize)) -> Result<Hash> {
     let (mut hash, mut piece, mut came) = (Sha256::new(), vec![0; PIECE], 0);
     loop {
         match peer.read(&mut piece)? {
@@ -166,6 +172,7 @@ fn receive(peer: &mut TcpStream, length: usize) -> Result<Hash> {
             length => {
                 hash.update(&piece[..length]);
                 came += length;
+                moved(length);
             }
         }
     }
