@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Control requests, the choice of an alternate setting, and the reset of a device.
+//! Control requests, and the choice of an alternate setting.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 
@@ -158,25 +158,5 @@ impl Device {
             })
         })?;
         Ok(chosen?)
-    }
-
-    /// Resets the device at its port and configures it as it was before. Sleeps.
-    ///
-    /// A stop breaks the wait for the device lock, but not the reset itself: the hub driver takes
-    /// a few tenths of a second for it, less if the device is gone.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped`](kthread::Error::Stopped) if a stop is asked for before the reset has begun;
-    /// `ENODEV` if the device came back as another one, or did not come back; `EINVAL` if it is
-    /// gone already.
-    #[track_caller]
-    pub fn reset(&self, stop: &AnyStop) -> kthread::Result {
-        let _locked = self.lock(stop)?;
-        let reset = stop.uninterruptible(|| {
-            // SAFETY: The device is valid, and we hold its lock.
-            to_result(unsafe { bindings::usb_reset_device(self.as_raw()) })
-        })?;
-        Ok(reset?)
     }
 }

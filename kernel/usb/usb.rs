@@ -54,6 +54,7 @@ mod endpoint;
 mod id;
 mod interface;
 mod packets;
+mod reset;
 mod sleep;
 mod stream;
 mod sys;

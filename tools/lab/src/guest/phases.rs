@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use modem::{Fault, Options, Stage, What};
 
 use super::atmpvc::Pvc;
-use super::firmware;
 use super::plugged::{self, LIMIT, Plugged, wait_until};
 use super::sysfs::AtmDevice;
+use super::{firmware, modules};
+use crate::protocol::Driver;
 
 /// When in its life a modem is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,11 +88,20 @@ impl Phase {
         self.wait(Plugged::new(numbered(&options, number))?)
     }
 
-    /// Plugs so many modems at once and waits until each has been in this phase.
-    pub fn reach_all(self, count: u8) -> Result<Vec<Reached>> {
+    /// Loads the driver, and has so many modems in this phase at once.
+    pub fn reach_all(self, driver: Driver, count: u8) -> Result<Vec<Reached>> {
+        if count == 1 {
+            modules::load(driver)?;
+            return Ok(vec![self.reach(1)?]);
+        }
         let options = self.prepare()?;
         let modems = (1..=count).map(|number| Plugged::new(numbered(&options, number)));
         let modems = modems.collect::<Result<Vec<_>>>()?;
+        // Some phases end by themselves, sooner than that many modems are found.
+        for modem in &modems {
+            modem.await_configured()?;
+        }
+        modules::load(driver)?;
         modems.into_iter().map(|modem| self.wait(modem)).collect()
     }
 

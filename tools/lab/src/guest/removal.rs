@@ -102,8 +102,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Takes so many modems away at once, and tells the host how long it took.
 pub fn measure(driver: Driver, phase: &str, means: &str, modems: u8, host: &Host) -> Result<()> {
     let (phase, means) = (Phase::parse(phase)?, Means::parse(means)?);
-    modules::load(driver)?;
-    let modems = phase.reach_all(modems)?;
+    let modems = phase.reach_all(driver, modems)?;
     let took = remove(modems.iter().map(Deref::deref), means, PATIENCE)?;
     host.say(&FromGuest::Measured(Measurement {
         what: format!("{}, {}", phase.name(), means.name()),
