@@ -167,7 +167,7 @@ impl Device {
             GET_INTERFACE_STATUS if self.setting(target).is_some() => Some(vec![0, 0]),
             GET_INTERFACE => Some(vec![self.setting(target)?]),
             SET_INTERFACE if self.setting(target).is_some() => {
-                if !descriptors::has_setting(target, low) {
+                if !descriptors::has_setting(target, low) || self.refuses(target, low) {
                     return None;
                 }
                 self.select(target, low);
@@ -192,6 +192,10 @@ impl Device {
             }
             _ => None,
         }
+    }
+
+    fn refuses(&self, interface: u8, setting: u8) -> bool {
+        interface == INTERFACE_DATA && self.options.has(Fault::RefusesSetting(setting))
     }
 
     /// The interface's setting, once the device is configured.

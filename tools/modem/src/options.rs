@@ -31,6 +31,8 @@ pub enum Fault {
     SilentStartUp,
     /// Never answers when an alternate setting other than the first is selected.
     SilentSelect,
+    /// Has this alternate setting of its data interface, and refuses it.
+    RefusesSetting(u8),
     /// Never answers a vendor's request that reads once it has booted: the
     /// line's status, and the wish to synchronise.
     SilentStatus,

@@ -50,6 +50,12 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("c_driver_parameters::wrong_setting_falls_back", |_| {
         wrong_setting_falls_back(Driver::C)
     }),
+    ("parameters::refused_setting_falls_back", |_| {
+        refused_setting_falls_back(Driver::Ours)
+    }),
+    ("c_driver_parameters::refused_setting_falls_back", |_| {
+        refused_setting_falls_back(Driver::C)
+    }),
     ("isochronous::there_and_back", |_| {
         isochronous_there_and_back(Driver::Ours)
     }),
@@ -234,26 +240,48 @@ fn parameters_change_while_loaded(driver: Driver) -> Result<()> {
 /// A setting that the modem lacks is complained of, and the usual one is used.
 fn wrong_setting_falls_back(driver: Driver) -> Result<()> {
     for wrong in [7, 300] {
-        let log = Kmsg::from_now();
-        load(driver, "", &format!("altsetting={wrong}"))?;
-        let modem = Plugged::new(running())?;
-        let atm = modem.await_up()?;
-        ensure!(setting(&modem) == Some(ALTSETTING_BULK));
-        let is_complaint = |line: &String| {
-            let words = line.split_once("setting interface to ");
-            words.is_some_and(|(_, number)| {
-                number.trim_start().starts_with(&format!("{wrong} failed"))
-            })
-        };
-        ensure!(
-            log.lines().iter().any(is_complaint),
-            "no complaint about {wrong}"
-        );
-        echo(&atm, 8, 35, 1500, 2)?;
-        drop(modem);
-        modules::unload()?;
+        falls_back(driver, &format!("altsetting={wrong}"), wrong, running())?;
     }
     Ok(())
+}
+
+/// The same where the modem says that it has the setting, and refuses it when it is selected.
+fn refused_setting_falls_back(driver: Driver) -> Result<()> {
+    let cases = [
+        ("altsetting=2", 2),
+        ("enable_isoc=1", u32::from(ALTSETTING_ISOC)),
+    ];
+    // C says nothing of the second.
+    let told = match driver {
+        Driver::Ours => &cases[..],
+        Driver::C => &cases[..1],
+    };
+    for &(parameters, refused) in told {
+        let modem = running().fault(Fault::RefusesSetting(refused as u8));
+        falls_back(driver, parameters, refused, modem)?;
+    }
+    Ok(())
+}
+
+/// Plugs a modem in that can't have the setting which the parameters ask for: that is complained
+/// of, and packets go there and back by the usual one.
+fn falls_back(driver: Driver, parameters: &str, wrong: u32, modem: Options) -> Result<()> {
+    let log = Kmsg::from_now();
+    load(driver, "", parameters)?;
+    let modem = Plugged::new(modem)?;
+    let atm = modem.await_up()?;
+    ensure!(setting(&modem) == Some(ALTSETTING_BULK));
+    let is_complaint = |line: &String| {
+        let words = line.split_once("setting interface to ");
+        words.is_some_and(|(_, number)| number.trim_start().starts_with(&format!("{wrong} failed")))
+    };
+    ensure!(
+        log.lines().iter().any(is_complaint),
+        "no complaint about {wrong}"
+    );
+    echo(&atm, 8, 35, 1500, 2)?;
+    drop(modem);
+    modules::unload()
 }
 
 /// Packets of many lengths come back in isochronous packets.

@@ -147,6 +147,15 @@ fn silence_when_a_setting_is_selected() {
 }
 
 #[test]
+fn a_setting_that_is_refused() {
+    let mut host = Host::new(options().running().fault(Fault::RefusesSetting(2)));
+    let select = |setting| [0x01, 11, setting, 0, INTERFACE_DATA, 0, 0, 0];
+    assert_eq!(host.control(&select(1), &[]), Ok(vec![]));
+    assert_eq!(host.control(&select(2), &[]), Err(-32));
+    assert_eq!(host.device.settings[usize::from(INTERFACE_DATA)], 1);
+}
+
+#[test]
 fn no_line() {
     let mut host = Host::running(options().fault(Fault::NoLine));
     host.line_up();
