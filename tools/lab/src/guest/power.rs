@@ -13,7 +13,6 @@ use modem::{Fault, What};
 
 use super::kmsg::Kmsg;
 use super::life::{Kept, gone};
-use super::phases::Phase;
 use super::plugged::{Plugged, options, wait_until};
 use super::removal::Means;
 use super::scenarios::Scenario;
@@ -133,7 +132,9 @@ fn killed_task_wakes_a_modem_up() -> Result<()> {
 /// delivers: it does not keep the machine awake, and asks again afterwards.
 fn freezer_while_firmware_is_awaited() -> Result<()> {
     modules::load(Driver::Ours)?;
-    let modem = Phase::FirmwareWait.reach(1)?;
+    firmware::withhold()?;
+    let modem = Plugged::new(options(1))?;
+    wait_until("firmware is awaited", firmware::is_awaited)?;
     asleep::sleep(0)?;
     comes_up_late(|| modem.file("line"))
 }
