@@ -71,9 +71,10 @@ pub fn start(
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
     // The stock kernel knows no page_poison, and doesn't mind.
+    // A kernel that dies while the machine sleeps is to say so.
     command.args([
         "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend",
     ]);
     command
         .stdin(Stdio::null())
