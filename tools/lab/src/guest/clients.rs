@@ -218,9 +218,10 @@ fn bridge(atm: &AtmDevice, vc: Vc, number: &str, options: &[&str]) -> Result<Pro
     let address = address(atm, vc);
     arguments.extend(["-a", &address]);
     let client = Program::start("/usr/sbin/br2684ctl", &arguments)?;
-    let device = format!("/sys/class/net/nas{number}");
-    let made = plugged::wait_until("the network device is there", || {
-        fs::exists(&device).unwrap_or(false)
+    let address = format!("/sys/class/net/nas{number}/address");
+    // It has an address once it has its VCC, and is not to be used before.
+    let made = plugged::wait_until("the network device has its VCC", || {
+        fs::read_to_string(&address).is_ok_and(|address| address.trim() != "00:00:00:00:00:00")
     });
     client.explain(made)?;
     ip(&["link", "set", &format!("nas{number}"), "up"])?;
