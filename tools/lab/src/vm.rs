@@ -248,7 +248,7 @@ impl Vm {
                 Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
                     bail!(self.failure(&match report {
                         Some(line) => format!("the guest died: {line}"),
-                        None => SILENT_DEATH.to_owned(),
+                        None => "the guest died without a word".to_owned(),
                     }))
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -323,20 +323,14 @@ impl Vm {
     }
 }
 
-/// What a machine is said to have done that ended without a word of its kernel.
-const SILENT_DEATH: &str = "the guest died without a word";
-
-/// Whether the machine died of the emulation.
-///
-/// That of several processors at times runs code that the kernel has just patched as it was
-/// before: the kernel then meets a breakpoint of its own that it has taken away. No module of ours
-/// patches code. And a machine may be reset as it wakes up, when its kernel does not run yet; one
-/// whose kernel dies says so on the console.
+/// Whether the machine died because the emulation of several processors runs code that the
+/// kernel has just patched as it was before: the kernel then meets a breakpoint of its own
+/// that it has taken away. No module of ours patches code.
 pub fn died_of_emulation(error: &anyhow::Error) -> bool {
     let failure = error.downcast_ref::<Failure>();
     failure.is_some_and(|failure| {
         let what = failure.what();
-        what == SILENT_DEATH || (what.starts_with("the guest died") && what.contains("Oops: int3"))
+        what.starts_with("the guest died") && what.contains("Oops: int3")
     })
 }
 
