@@ -119,7 +119,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     println!("JUnit XML: {}", report.display());
     let lost = fleet.lost();
     if lost > 0 {
-        println!("{lost} machines died of known faults of the emulation and were replaced.");
+        println!("{lost} machines died of a known fault of QEMU before 8.1 and were replaced.");
     }
     println!(
         "{} passed, {} failed",
@@ -324,6 +324,10 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
             },
         )
     };
+    let sleep = ground.trial(
+        "lab::vm::late_processor_halts_as_the_machine_wakes_up".to_owned(),
+        |ground| ground.with_vm(late_processor_halts),
+    );
     let measures = ground.trial("lab::bench::kthread_measures".to_owned(), |ground| {
         ground.with_vm(bench::kthread::try_out)
     });
@@ -334,7 +338,16 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
         })
     });
     let measures = [measures].into_iter().chain(costs);
-    broken.into_iter().map(trial).chain(measures).collect()
+    let broken = broken.into_iter().map(trial);
+    broken.chain([sleep]).chain(measures).collect()
+}
+
+/// Looks after a wake-up at what the firmware has left for a processor that comes late.
+fn late_processor_halts(vm: &mut Vm) -> Result<()> {
+    let sleep = Job::Scenario("power::sleep_of_a_running_modem".to_owned());
+    vm.run(&sleep, SILENCE, |_| {})?;
+    anyhow::ensure!(vm.halts_who_is_late()?, "it runs into whatever is there");
+    Ok(())
 }
 
 /// What the gallery of misuse shows: first that Rust does not go wrong, in a guest in which

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::Accel;
 use super::outside::Controller;
-use super::waker::Waker;
+use super::{monitor, trap};
 use crate::children::{self, Guarded};
 use crate::setup::Flavour;
 use crate::setup::image::Image;
@@ -52,12 +52,13 @@ pub fn start(
     image: &Image,
     accel: Accel,
     socket: &Path,
-    hardware: Option<&(Controller, Waker)>,
+    hardware: Option<&(Controller, monitor::Socket)>,
 ) -> Result<Guarded> {
     let mut command = command(image, accel);
-    if let Some((controller, waker)) = hardware {
+    if let Some((controller, monitor)) = hardware {
         controller.add_to(&mut command);
-        waker.add_to(&mut command);
+        monitor.add_to(&mut command);
+        trap::add_to(&mut command);
     }
     command.args([
         "-chardev",
