@@ -46,7 +46,7 @@ mod segmenter;
 
 pub use crc::Crc;
 pub use reassembler::{Error, Pdu, Reassembler};
-pub use segmenter::{BadLength, Segmenter};
+pub use segmenter::{fill_single, BadLength, Segmenter};
 
 use crate::cell::PAYLOAD_LEN;
 
@@ -57,12 +57,14 @@ pub const TRAILER_LEN: usize = 8;
 pub const MAX_SDU_LEN: u16 = u16::MAX;
 
 /// The number of cells that a packet of `sdu_len` bytes takes.
+#[inline]
 pub const fn cells(sdu_len: u16) -> usize {
     (sdu_len as usize + TRAILER_LEN).div_ceil(PAYLOAD_LEN)
 }
 
 /// The length of the PDU that carries a packet of `sdu_len` bytes: with its
 /// padding and trailer, a multiple of 48 bytes.
+#[inline]
 pub const fn pdu_len(sdu_len: u16) -> usize {
     cells(sdu_len) * PAYLOAD_LEN
 }
@@ -82,6 +84,7 @@ pub struct Trailer {
 
 impl Trailer {
     /// Packs the trailer, in network byte order.
+    #[inline]
     pub const fn to_bytes(self) -> [u8; TRAILER_LEN] {
         let [l0, l1] = self.len.to_be_bytes();
         let [c0, c1, c2, c3] = self.crc.to_be_bytes();
@@ -89,6 +92,7 @@ impl Trailer {
     }
 
     /// Reads a trailer; any eight bytes are one.
+    #[inline]
     pub const fn from_bytes(bytes: [u8; TRAILER_LEN]) -> Self {
         let [uu, cpi, l0, l1, c0, c1, c2, c3] = bytes;
         Self {

@@ -120,6 +120,7 @@ pub struct Header {
 
 impl Header {
     /// A header for a cell of `vc`, not to be dropped before others.
+    #[inline]
     pub const fn new(vc: Vc, pti: Pti) -> Self {
         Self {
             gfc: 0,

@@ -11,6 +11,10 @@ const RESIDUE: u32 = 0xc704_dd7b;
 
 /// `TABLES[n][b]` is what the byte `b` adds when `n` more bytes follow it, so
 /// that eight look-ups, which do not wait for each other, take in eight bytes.
+///
+/// The CRC's bytes stand in the order in which they are sent, first the one with
+/// the highest bits: eight bytes can then be taken in as one little-endian word,
+/// and nothing is turned round until the end.
 static TABLES: [[u32; 256]; 8] = tables();
 
 const fn tables() -> [[u32; 256]; 8] {
@@ -27,7 +31,7 @@ const fn tables() -> [[u32; 256]; 8] {
             };
             bit += 1;
         }
-        tables[0][byte] = crc;
+        tables[0][byte] = crc.swap_bytes();
         byte += 1;
     }
     let mut n = 1;
@@ -35,7 +39,7 @@ const fn tables() -> [[u32; 256]; 8] {
         byte = 0;
         while byte < 256 {
             let before: u32 = tables[n - 1][byte];
-            tables[n][byte] = (before << 8) ^ tables[0][(before >> 24) as usize];
+            tables[n][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
             byte += 1;
         }
         n += 1;
@@ -59,45 +63,39 @@ const fn tables() -> [[u32; 256]; 8] {
 /// assert!(crc.is_good());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crc(u32);
+pub struct Crc(
+    /// With its bytes in the order of [`TABLES`].
+    u32,
+);
 
 impl Crc {
     /// The CRC of nothing.
+    #[inline]
     pub const fn new() -> Self {
         Self(!0)
     }
 
     /// Takes in more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        let mut crc = self.0;
-        // Two steps a turn: the loop itself is a sixth of the cost of one.
-        let mut pairs = bytes.chunks_exact(16);
-        for pair in &mut pairs {
-            let (first, second) = pair.split_at(8);
-            crc = take_eight(take_eight(crc, first), second);
-        }
-        let mut eights = pairs.remainder().chunks_exact(8);
-        crc = eights.by_ref().fold(crc, take_eight);
-        let mut rest = eights.remainder();
-        if let Some((four, last)) = rest.split_first_chunk() {
-            // Before each CRC of a PDU: its last eight lack it.
-            crc = take_four(crc, *four);
-            rest = last;
-        }
-        for &byte in rest {
-            crc = (crc << 8) ^ look_up(0, (crc >> 24) as u8 ^ byte);
-        }
-        self.0 = crc;
+        self.0 = take(self.0, bytes);
+    }
+
+    /// As [`Crc::update`], for a length that is known: nothing has to be asked about it, which is
+    /// a fifth of the cost for a cell.
+    pub fn update_array<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.0 = take(self.0, bytes);
     }
 
     /// What goes into the trailer.
+    #[inline]
     pub const fn value(self) -> u32 {
-        !self.0
+        !self.0.swap_bytes()
     }
 
     /// Whether the bytes so far end in their own CRC.
+    #[inline]
     pub const fn is_good(self) -> bool {
-        self.0 == RESIDUE
+        self.0 == RESIDUE.swap_bytes()
     }
 }
 
@@ -107,22 +105,44 @@ impl Default for Crc {
     }
 }
 
-/// Takes in eight bytes.
+/// Takes in any number of bytes.
 #[inline(always)]
-fn take_eight(mut crc: u32, eight: &[u8]) -> u32 {
-    if let &[a, b, c, d, e, f, g, h] = eight {
-        crc ^= u32::from_be_bytes([a, b, c, d]);
-        let [a, b, c, d] = crc.to_be_bytes();
-        crc = look_up(7, a) ^ look_up(6, b) ^ look_up(5, c) ^ look_up(4, d);
-        crc ^= look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h);
+fn take(mut crc: u32, bytes: &[u8]) -> u32 {
+    // Two steps a turn: the loop itself is a sixth of the cost of one.
+    let mut pairs = bytes.chunks_exact(16);
+    for pair in &mut pairs {
+        let (first, second) = pair.split_at(8);
+        crc = take_eight(take_eight(crc, first), second);
+    }
+    let mut eights = pairs.remainder().chunks_exact(8);
+    crc = eights.by_ref().fold(crc, take_eight);
+    let mut rest = eights.remainder();
+    if let Some((four, last)) = rest.split_first_chunk() {
+        // Before each CRC of a PDU: its last eight lack it.
+        crc = take_four(crc, *four);
+        rest = last;
+    }
+    for &byte in rest {
+        crc = (crc >> 8) ^ look_up(0, crc as u8 ^ byte);
     }
     crc
+}
+
+/// Takes in eight bytes.
+#[inline(always)]
+fn take_eight(crc: u32, eight: &[u8]) -> u32 {
+    let &[a, b, c, d, e, f, g, h] = eight else {
+        return crc;
+    };
+    let [a, b, c, d] = (u32::from_le_bytes([a, b, c, d]) ^ crc).to_le_bytes();
+    let first = look_up(7, a) ^ look_up(6, b) ^ look_up(5, c) ^ look_up(4, d);
+    first ^ look_up(3, e) ^ look_up(2, f) ^ look_up(1, g) ^ look_up(0, h)
 }
 
 /// Takes in four bytes.
 #[inline(always)]
 fn take_four(crc: u32, four: [u8; 4]) -> u32 {
-    let [a, b, c, d] = (crc ^ u32::from_be_bytes(four)).to_be_bytes();
+    let [a, b, c, d] = (u32::from_le_bytes(four) ^ crc).to_le_bytes();
     look_up(3, a) ^ look_up(2, b) ^ look_up(1, c) ^ look_up(0, d)
 }
 

@@ -74,13 +74,17 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
     ///
     /// See [`Error`]. Whatever it is, the next cell can be pushed.
     #[inline]
-    pub fn push(
-        &mut self,
+    pub fn push<'a>(
+        &'a mut self,
         pti: Pti,
-        payload: &[u8; PAYLOAD_LEN],
-    ) -> Result<Option<Pdu<'_>>, Error> {
+        payload: &'a [u8; PAYLOAD_LEN],
+    ) -> Result<Option<Pdu<'a>>, Error> {
         if !pti.is_user() {
             return Err(Error::NotUser(pti));
+        }
+        if pti.is_end() && self.filled == 0 && free(&mut self.buffer, 0).is_some() {
+            // All of it is here, and need not be gathered anywhere.
+            return check_cell(payload, core::mem::take(&mut self.stray)).map(Some);
         }
         let overrun = self.append(payload);
         if pti.is_end() {
@@ -131,29 +135,57 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
         let stray = core::mem::take(&mut self.stray);
         // Only a buffer that can't hold a cell leaves this empty.
         let gathered = self.buffer.get(..filled).ok_or(Error::Overrun)?;
-        let (_, trailer) = gathered
-            .split_last_chunk::<TRAILER_LEN>()
-            .ok_or(Error::Overrun)?;
-        let trailer = Trailer::from_bytes(*trailer);
-
-        if trailer.len == 0 {
-            return Err(Error::Aborted);
-        }
-        let len = usize::from(trailer.len);
-        let start = filled.checked_sub(pdu_len(trailer.len));
-        let start = start.ok_or(Error::Length)?;
-        let pdu = gathered.get(start..).ok_or(Error::Length)?;
-        let mut crc = Crc::new();
-        crc.update(pdu);
-        if !crc.is_good() {
-            return Err(Error::Crc);
-        }
-        Ok(Pdu {
-            sdu: pdu.get(..len).ok_or(Error::Length)?,
-            trailer,
-            stray: stray.saturating_add(start),
-        })
+        check(gathered, stray)
     }
+}
+
+/// Looks for a packet at the end of `gathered`, behind as many `stray` bytes that are gone.
+fn check(gathered: &[u8], stray: usize) -> Result<Pdu<'_>, Error> {
+    let trailer = trailer_of(gathered)?;
+    let start = gathered.len().checked_sub(pdu_len(trailer.len));
+    let start = start.ok_or(Error::Length)?;
+    let pdu = gathered.get(start..).ok_or(Error::Length)?;
+    let mut crc = Crc::new();
+    crc.update(pdu);
+    if !crc.is_good() {
+        return Err(Error::Crc);
+    }
+    Ok(Pdu {
+        sdu: pdu.get(..trailer.len.into()).ok_or(Error::Length)?,
+        trailer,
+        stray: stray.saturating_add(start),
+    })
+}
+
+/// As [`check`], where all that was gathered is one cell.
+#[inline]
+fn check_cell(payload: &[u8; PAYLOAD_LEN], stray: usize) -> Result<Pdu<'_>, Error> {
+    let trailer = trailer_of(payload)?;
+    let (room, _) = payload.split_at(PAYLOAD_LEN - TRAILER_LEN);
+    let sdu = room.get(..trailer.len.into()).ok_or(Error::Length)?;
+    let mut crc = Crc::new();
+    crc.update_array(payload);
+    if !crc.is_good() {
+        return Err(Error::Crc);
+    }
+    Ok(Pdu {
+        sdu,
+        trailer,
+        stray,
+    })
+}
+
+/// The trailer at the end of a PDU, unless the sender gave the packet up.
+#[inline]
+fn trailer_of(pdu: &[u8]) -> Result<Trailer, Error> {
+    let (_, trailer) = pdu
+        .split_last_chunk::<TRAILER_LEN>()
+        .ok_or(Error::Overrun)?;
+    let trailer = Trailer::from_bytes(*trailer);
+    if trailer.len == 0 {
+        return Err(Error::Aborted);
+    }
+    Ok(trailer)
 }
 
 /// Where the next cell goes, if there is room for it.

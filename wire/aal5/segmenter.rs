@@ -7,6 +7,9 @@ use core::ops::Deref;
 use super::{cells, Crc, Trailer, TRAILER_LEN};
 use crate::cell::{Header, Pti, Stride, Vc, CELL_LEN, HEADER_LEN, PAYLOAD_LEN};
 
+/// Bytes of a CRC.
+const CRC_LEN: usize = 4;
+
 /// A packet that AAL5 can't carry, because it is empty or longer than
 /// [`MAX_SDU_LEN`](super::MAX_SDU_LEN).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +61,9 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
     pub fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
         let before = self.left;
         let mut slots = buffer.chunks_exact_mut(stride.get());
-        self.fill_whole(&mut slots);
+        if self.left > 1 {
+            self.fill_whole(&mut slots);
+        }
         // What is left once no cell is full of data, if there is room for it still.
         while self.left != 0 {
             let Some(slot) = slots.next() else { break };
@@ -98,9 +103,10 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
         }
         let is_last = self.left == 1;
         if is_last {
-            self.add_trailer(&mut payload);
+            // Its number of cells leaves the packet room for that.
+            add_trailer(&mut payload, self.len, &mut self.crc);
         } else {
-            self.crc.update(&payload);
+            self.crc.update_array(&payload);
         }
         let pti = if is_last { Pti::UserEnd } else { Pti::User };
         write_cell(slot, Header::new(self.vc, pti).to_bytes(), &payload);
@@ -108,25 +114,44 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
         self.left = self.left.saturating_sub(1);
         self.sent = self.sent.saturating_add(PAYLOAD_LEN);
     }
+}
 
-    /// Writes the trailer to the end of the last payload, whose number of cells
-    /// leaves the packet room for it.
-    fn add_trailer(&mut self, payload: &mut [u8; PAYLOAD_LEN]) {
-        let trailer = Trailer {
-            uu: 0,
-            cpi: 0,
-            len: self.len,
-            crc: 0,
-        };
-        if let Some(place) = payload.last_chunk_mut::<TRAILER_LEN>() {
-            *place = trailer.to_bytes();
-        }
-        // The CRC comes last, and is of all before it.
-        if let Some((covered, place)) = payload.split_last_chunk_mut::<4>() {
-            self.crc.update(covered);
-            *place = self.crc.value().to_be_bytes();
-        }
+/// Writes the cell of a packet that needs but one to the beginning of `buffer`, as a
+/// [`Segmenter`] would, at less than its cost: there is nothing to remember. Returns the length
+/// that it fills.
+///
+/// Returns `None`, and has written nothing, if the packet is empty or longer than 40 bytes, or if
+/// there is no room.
+#[inline]
+pub fn fill_single(vc: Vc, sdu: &[u8], buffer: &mut [u8], stride: Stride) -> Option<usize> {
+    let slot = buffer.get_mut(..stride.get())?;
+    let len = u16::try_from(sdu.len()).ok().filter(|len| *len != 0)?;
+    let mut payload = [0; PAYLOAD_LEN];
+    let (data, _) = payload.split_at_mut(PAYLOAD_LEN - TRAILER_LEN);
+    data.get_mut(..sdu.len())?.copy_from_slice(sdu);
+    add_trailer(&mut payload, len, &mut Crc::new());
+    write_cell(slot, Header::new(vc, Pti::UserEnd).to_bytes(), &payload);
+    Some(stride.get())
+}
+
+/// Writes the trailer to the end of a PDU's last payload. `crc` is that of all before.
+#[inline]
+fn add_trailer(payload: &mut [u8; PAYLOAD_LEN], len: u16, crc: &mut Crc) {
+    let trailer = Trailer {
+        uu: 0,
+        cpi: 0,
+        len,
+        crc: 0,
+    };
+    if let Some(place) = payload.last_chunk_mut::<TRAILER_LEN>() {
+        *place = trailer.to_bytes();
     }
+    // The CRC comes last, and is of all before it.
+    let (covered, place) = payload.split_at_mut(PAYLOAD_LEN - CRC_LEN);
+    if let Some(covered) = covered.first_chunk::<{ PAYLOAD_LEN - CRC_LEN }>() {
+        crc.update_array(covered);
+    }
+    place.copy_from_slice(&crc.value().to_be_bytes());
 }
 
 /// What is left of a packet of `len` bytes after `sent` of them. That its owner

@@ -113,6 +113,49 @@ fn nothing_is_written_into_too_small_a_buffer() {
 }
 
 #[test]
+fn a_single_cell_is_that_of_the_segmenter() {
+    for stride in [Stride::PLAIN, Stride::new(11)] {
+        for length in 1..=40 {
+            let sdu = vec![0x5a; length];
+            let mut buffer = [0xee; 100];
+            let written = fill_single(VC, &sdu, &mut buffer, stride);
+            assert_eq!(written, Some(stride.get()));
+            assert_eq!(buffer[..stride.get()], segment(&sdu, stride, 1000));
+            assert_eq!(buffer[stride.get()], 0xee);
+        }
+    }
+    let mut buffer = [0xee; CELL_LEN];
+    assert_eq!(fill_single(VC, &[], &mut buffer, Stride::PLAIN), None);
+    assert_eq!(fill_single(VC, &[1; 41], &mut buffer, Stride::PLAIN), None);
+    assert_eq!(fill_single(VC, &[1], &mut buffer, Stride::new(1)), None);
+    assert_eq!(fill_single(VC, &[1], &mut buffer[1..], Stride::PLAIN), None);
+    assert_eq!(buffer, [0xee; CELL_LEN]);
+}
+
+#[test]
+fn a_single_cell_is_looked_at_where_it_is() {
+    let mut reassembler = Reassembler::new(vec![0xee; 48]);
+    let mut cell = segment(b"hello", Stride::PLAIN, CELL_LEN);
+    let payload = |cell: &[u8]| <[u8; 48]>::try_from(&cell[5..]).unwrap();
+    let whole = payload(&cell);
+    let pdu = reassembler.push(Pti::UserEnd, &whole).unwrap().unwrap();
+    assert_eq!((pdu.sdu, pdu.stray), (&b"hello"[..], 0));
+    // Too long for one cell, aborted, and a wrong CRC: as for any other packet.
+    for (len, error) in [
+        ([1, 0], Error::Length),
+        ([0, 41], Error::Length),
+        ([0, 0], Error::Aborted),
+        ([0, 6], Error::Crc),
+    ] {
+        cell[47..49].copy_from_slice(&len);
+        let wrong = payload(&cell);
+        assert_eq!(reassembler.push(Pti::UserEnd, &wrong), Err(error));
+    }
+    assert_eq!(reassembler.filled(), 0);
+    assert_eq!(reassembler.into_buffer(), [0xee; 48]);
+}
+
+#[test]
 fn a_lost_last_cell_costs_one_packet() {
     let mut reassembler = Reassembler::new(vec![0; pdu_len(400)]);
     let first = segment(&[1; 100], Stride::PLAIN, 1000);
