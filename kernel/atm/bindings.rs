@@ -42,8 +42,8 @@ unsafe extern "C" {
     pub fn try_begin_bh() -> bool;
     #[link_name = "rust_helper_atm_end_bh"]
     pub fn end_bh();
-    #[link_name = "rust_helper_atm_dev_alloc_skb"]
-    pub fn dev_alloc_skb(length: ffi::c_uint) -> *mut sk_buff;
+    #[link_name = "rust_helper_atm_skb_of"]
+    pub fn skb_of(bytes: *const ffi::c_void, length: ffi::c_uint) -> *mut sk_buff;
     #[link_name = "rust_helper_atm_dev_kfree_skb_any"]
     pub fn dev_kfree_skb_any(skb: *mut sk_buff);
     #[link_name = "rust_helper_atm_skb_linearize"]

@@ -51,10 +51,14 @@ void rust_helper_atm_end_bh(void)
 	local_bh_enable();
 }
 
-struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length);
-struct sk_buff *rust_helper_atm_dev_alloc_skb(unsigned int length)
+struct sk_buff *rust_helper_atm_skb_of(const void *bytes, unsigned int length);
+struct sk_buff *rust_helper_atm_skb_of(const void *bytes, unsigned int length)
 {
-	return dev_alloc_skb(length);
+	struct sk_buff *skb = dev_alloc_skb(length);
+
+	if (skb)
+		__skb_put_data(skb, bytes, length);
+	return skb;
 }
 
 void rust_helper_atm_dev_kfree_skb_any(struct sk_buff *skb);

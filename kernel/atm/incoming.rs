@@ -53,18 +53,12 @@ impl IncomingSkb {
     /// # Errors
     ///
     /// There may be no memory. Count it with [`Vcc::count_rx_drop`].
+    #[inline]
     pub fn new(vcc: &Arc<Vcc>, bytes: &[u8]) -> Result<Self, AllocError> {
         let len = u32::try_from(bytes.len()).map_err(|_| AllocError)?;
-        // SAFETY: This function may be called in any context, with any length.
-        let skb = NonNull::new(unsafe { bindings::dev_alloc_skb(len) }).ok_or(AllocError)?;
-        // SAFETY: The buffer is new and empty, and has room for `len` bytes.
-        let data = unsafe { kernel::bindings::skb_put(skb.as_ptr(), len) };
-        // SAFETY: `skb_put` returned the start of `len` bytes that are ours, and
-        // a new buffer can't overlap with a slice that there is already.
-        unsafe {
-            data.cast::<u8>()
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-        };
+        // SAFETY: This function may be called in any context, and there are so many bytes.
+        let skb = unsafe { bindings::skb_of(bytes.as_ptr().cast(), len) };
+        let skb = NonNull::new(skb).ok_or(AllocError)?;
         // SAFETY: It was just allocated, by us.
         Ok(Self(unsafe { Tagged::new(skb, vcc.clone()) }))
     }
@@ -80,6 +74,7 @@ impl IncomingSkb {
         self.push_guarded(&rcu::read_lock())
     }
 
+    #[inline]
     fn push_guarded(self, guard: &rcu::Guard) -> Result<(), PushError> {
         let this = ManuallyDrop::new(self);
         // SAFETY: It is not dropped, and not used any more.
@@ -96,6 +91,9 @@ impl Queue<IncomingSkb> {
     /// Passes all packets on, as [`IncomingSkb::push`] does. Those that nobody wants any more are
     /// freed, and have been counted.
     pub fn push_all(self) {
+        if self.is_empty() {
+            return;
+        }
         let guard = rcu::read_lock();
         for skb in self {
             let _ = skb.push_guarded(&guard);

@@ -3,6 +3,7 @@
 //! Packets on their way out.
 
 use core::{
+    mem::ManuallyDrop,
     ops::Deref,
     ptr::NonNull, //
 };
@@ -12,11 +13,15 @@ use kernel::{
     error::to_result,
     pr_warn_once,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        rcu,
+        Arc, //
+    }, //
 };
 
 use crate::{
     bindings,
+    queue::Queue,
     skb::{
         impl_packet,
         Tagged, //
@@ -26,7 +31,7 @@ use crate::{
 
 /// A packet that somebody wants to send on a [`Vcc`].
 ///
-/// Dropping it gives it back to the sender, who then has room for another one in
+/// Dropping it, or a [whole queue](Queue::give_back_all) of them, gives it back to the sender, who then has room for another one in
 /// its send buffer; so drop it as soon as its last byte is in a cell. The bytes,
 /// all in one piece, are what it derefs to.
 ///
@@ -51,12 +56,22 @@ impl OutgoingSkb {
     ///
     /// `skb` must be valid and the caller's, who gives it up; it must have been
     /// sent on `vcc`.
+    #[inline]
     pub(crate) unsafe fn new(skb: NonNull<sk_buff>, vcc: Arc<Vcc>) -> Result<Self> {
         // SAFETY: The caller gives it up.
         let this = Self(unsafe { Tagged::new(skb, vcc) });
         // SAFETY: The packet is ours.
-        to_result(unsafe { bindings::skb_linearize(skb.as_ptr()) })?;
+        if unsafe { (*skb.as_ptr()).data_len } != 0 {
+            // SAFETY: As above.
+            to_result(unsafe { bindings::skb_linearize(skb.as_ptr()) })?;
+        }
         Ok(this)
+    }
+
+    /// Notes that the packet has been sent: it counts as such when it goes back.
+    #[inline]
+    pub fn mark_sent(&mut self) {
+        self.0.mark_sent();
     }
 
     /// The VCC that the packet was sent on.
@@ -75,15 +90,48 @@ impl Deref for OutgoingSkb {
     }
 }
 
-impl Drop for OutgoingSkb {
-    fn drop(&mut self) {
-        // SAFETY: Nobody can use it after this.
+impl OutgoingSkb {
+    fn give_back(self, guard: &rcu::Guard) {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: It is not dropped, and not used any more.
+        unsafe { this.give_back_in_place(guard) };
+    }
+
+    /// Gives the packet back to its sender.
+    ///
+    /// # Safety
+    ///
+    /// `self` must not be used again.
+    #[inline]
+    unsafe fn give_back_in_place(&mut self, guard: &rcu::Guard) {
+        let is_sent = self.0.is_sent();
+        // SAFETY: The caller promises that nobody uses it after this.
         let (skb, vcc) = unsafe { self.0.untag() };
         // SAFETY: The packet is ours to give, and was sent on this VCC.
-        if unsafe { vcc.pop(skb) }.is_err() {
+        if unsafe { vcc.pop(skb, is_sent, guard) }.is_err() {
             pr_warn_once!("a packet outlived its connection, whose memory is lost\n");
             // SAFETY: The packet is ours still. Any context is fine.
             unsafe { bindings::dev_kfree_skb_any(skb.as_ptr()) };
         }
+    }
+}
+
+impl Queue<OutgoingSkb> {
+    /// Gives all packets back, as dropping each of them does.
+    pub fn give_back_all(self) {
+        if self.is_empty() {
+            return;
+        }
+        let guard = rcu::read_lock();
+        for skb in self {
+            skb.give_back(&guard);
+        }
+    }
+}
+
+impl Drop for OutgoingSkb {
+    fn drop(&mut self) {
+        // SAFETY: Nobody can use it after this.
+        unsafe { self.give_back_in_place(&rcu::read_lock()) };
     }
 }

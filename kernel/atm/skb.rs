@@ -23,6 +23,8 @@ struct Control {
     atm: bindings::atm_skb_data,
     /// The VCC, as [`Arc::into_raw`] has it.
     vcc: *const Vcc,
+    /// Whether the packet has been sent, if it goes out.
+    is_sent: bool,
 }
 
 // The control buffer is aligned to 8 bytes and has 48.
@@ -46,17 +48,22 @@ unsafe impl Send for Tagged {}
 unsafe impl Sync for Tagged {}
 
 impl Tagged {
-    /// Ties a socket buffer to its VCC.
+    /// Ties a socket buffer to its VCC. It was not sent yet.
     ///
     /// # Safety
     ///
     /// `skb` must be valid and the caller's, who gives it up.
+    #[inline]
     pub(crate) unsafe fn new(skb: NonNull<sk_buff>, vcc: Arc<Vcc>) -> Self {
-        // INVARIANT: The caller gives us the buffer, and `vcc` is set.
+        // INVARIANT: The caller gives us the buffer, and the rest is set.
         let this = Self(skb);
+        let control = this.control();
         // SAFETY: The buffer is ours, and with it the control buffer, which is
         // long enough and aligned. The ATM layer's part is left alone.
-        unsafe { (*this.control()).vcc = Arc::into_raw(vcc) };
+        unsafe {
+            (*control).vcc = Arc::into_raw(vcc);
+            (*control).is_sent = false;
+        }
         this
     }
 
@@ -70,6 +77,7 @@ impl Tagged {
         Self(skb)
     }
 
+    #[inline]
     fn control(&self) -> *mut Control {
         // SAFETY: By the type's invariants, the buffer is valid.
         unsafe { (&raw mut (*self.0.as_ptr()).cb).cast() }
@@ -88,6 +96,20 @@ impl Tagged {
         unsafe { &*(*self.control()).vcc }
     }
 
+    /// Notes that it has been sent.
+    #[inline]
+    pub(crate) fn mark_sent(&mut self) {
+        // SAFETY: By the type's invariants, and nobody else uses it meanwhile.
+        unsafe { (*self.control()).is_sent = true };
+    }
+
+    /// Whether it has been sent.
+    #[inline]
+    pub(crate) fn is_sent(&self) -> bool {
+        // SAFETY: By the type's invariants; it was set when the packet was tied to its VCC.
+        unsafe { (*self.control()).is_sent }
+    }
+
     /// The bytes of the packet; if they are in several pieces, those of the first.
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -104,6 +126,7 @@ impl Tagged {
     /// # Safety
     ///
     /// `self` must not be used again.
+    #[inline]
     pub(crate) unsafe fn untag(&self) -> (NonNull<sk_buff>, Arc<Vcc>) {
         // SAFETY: By the type's invariants, this is what `Arc::into_raw` returned.
         // The caller promises that it is taken but once.

@@ -124,12 +124,7 @@ impl Vcc {
         self.count(Counter::RxDrop);
     }
 
-    /// Counts a packet that was sent. As with the other counters, any context is fine.
-    pub fn count_tx(&self) {
-        self.count(Counter::Tx);
-    }
-
-    /// Counts a packet that could not be sent.
+    /// Counts a packet that could not be sent. As with the other counters, any context is fine.
     pub fn count_tx_error(&self) {
         self.count(Counter::TxError);
     }
@@ -155,6 +150,7 @@ impl Vcc {
     ///
     /// `skb` must be a valid packet that is the caller's, who gives it up. The
     /// context must be one that may call network protocols.
+    #[inline]
     pub(crate) unsafe fn push(
         &self,
         skb: NonNull<sk_buff>,
@@ -180,7 +176,7 @@ impl Vcc {
         Ok(())
     }
 
-    /// Gives a packet back to whoever sent it.
+    /// Gives a packet back to whoever sent it, and counts it if it has been sent.
     ///
     /// # Errors
     ///
@@ -190,8 +186,17 @@ impl Vcc {
     ///
     /// `skb` must be a valid packet that was sent on this VCC and is the caller's,
     /// who gives it up.
-    pub(crate) unsafe fn pop(&self, skb: NonNull<sk_buff>) -> Result {
-        let raw = self.raw.try_access().ok_or(ENOTCONN)?;
+    #[inline]
+    pub(crate) unsafe fn pop(
+        &self,
+        skb: NonNull<sk_buff>,
+        is_sent: bool,
+        guard: &rcu::Guard,
+    ) -> Result {
+        let raw = self.raw.try_access_with_guard(guard).ok_or(ENOTCONN)?;
+        if is_sent {
+            raw.count(Counter::Tx);
+        }
         let vcc = raw.0.as_ptr();
         // SAFETY: By the invariants of `Raw`, the VCC is valid. The field may be
         // changed meanwhile, from one value to another, both of them valid.
@@ -232,6 +237,7 @@ unsafe impl Send for Raw {}
 unsafe impl Sync for Raw {}
 
 impl Raw {
+    #[inline]
     fn count(&self, which: Counter) {
         // SAFETY: By the type's invariants, the VCC is valid, and has counters.
         let counter = unsafe {

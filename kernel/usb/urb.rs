@@ -126,6 +126,7 @@ impl Urb {
     ///
     /// The URB is not in flight; `length` is not larger than [`Urb::size`], and not smaller either
     /// if the URB is isochronous.
+    #[inline]
     pub(crate) unsafe fn set_length(&self, length: usize) {
         // SAFETY: The caller's word.
         unsafe {
@@ -150,6 +151,7 @@ impl Urb {
     ///
     /// [`Urb::fill`] was called, the URB is not in flight, and until it ends nobody uses the
     /// buffer.
+    #[inline]
     pub(crate) unsafe fn submit(&self, flags: bindings::gfp_t) -> Result {
         // SAFETY: By the invariants and the caller's word the URB is complete and idle; the
         // device outlives the transfer because dropping `self` ends the transfer first.

@@ -9,7 +9,8 @@
 //!
 //! Whole packets go to the ATM layer where the protocols above expect to be called: there and then,
 //! if the host controller ends its transfers with interrupts on, as most do, and else from a [bottom
-//! half](Traffic) of our own. One of them does so at a time, so that packets stay in order.
+//! half](Traffic) of our own. One of them does so at a time, from before it takes the packets out
+//! until the last is passed on, so that they stay in order.
 //!
 //! # What a modem can't do
 //!
@@ -36,10 +37,12 @@ use atm::{
     Queue, //
 };
 use kernel::{
+    new_spinlock,
     new_spinlock_irq,
     prelude::*,
     sync::{
         Arc,
+        SpinLock,
         SpinLockIrq, //
     }, //
 };
@@ -76,6 +79,9 @@ pub(crate) struct Strays {
 /// The receiving side of a modem.
 #[pin_data]
 pub(crate) struct Rx {
+    /// Held by who passes packets on. Taken before the other one, and in bottom halves only.
+    #[pin]
+    delivery: SpinLock<()>,
     #[pin]
     state: SpinLockIrq<State>,
 }
@@ -89,8 +95,6 @@ struct State {
     connections: Connections,
     /// Packets for the ATM layer.
     arrived: Queue<IncomingSkb>,
-    /// Whether somebody passes on some that have arrived earlier.
-    delivering: bool,
     strays: Strays,
     complaint: Rare,
 }
@@ -99,13 +103,13 @@ impl Rx {
     /// A receiver of cells that come in at this distance from each other.
     pub(crate) fn new(stride: Stride) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
+            delivery <- new_spinlock!(()),
             state <- new_spinlock_irq!(State {
                 traffic: None,
                 flowing: false,
                 splitter: Splitter::new(stride),
                 connections: Connections::new(),
                 arrived: Queue::new(),
-                delivering: false,
                 strays: Strays::default(),
                 complaint: Rare::new(),
             }),
@@ -188,28 +192,19 @@ impl Rx {
         drop(removed);
     }
 
-    /// Passes on what has arrived, unless somebody else does. Called in a bottom half.
+    /// Passes on what has arrived. Called in a bottom half.
     pub(crate) fn deliver_all(&self) {
-        let packets = self.state.lock().begin_delivery();
-        if let Some(packets) = packets {
-            self.deliver(packets);
-        }
-    }
-
-    /// Ends a delivery that has begun. What has arrived meanwhile is left to the bottom half, so
-    /// that it takes no longer than it takes to deliver [`MAX_ARRIVED`].
-    fn deliver(&self, packets: Queue<IncomingSkb>) {
+        let _alone = self.delivery.lock();
+        let packets = self.state.lock().take_arrived();
         packets.push_all();
-        let mut state = self.state.lock();
-        state.delivering = false;
-        state.queue_delivery();
     }
 }
 
 impl usb::Handler for Rx {
     fn completed(&self, _stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
-        // The lock switches interrupts off.
+        // The lock of the state switches interrupts off.
         let bottom_half = BottomHalf::try_begin();
+        let alone = bottom_half.as_ref().map(|_| self.delivery.lock());
         let mut state = self.state.lock();
         if state.traffic.is_none() || !state.flowing {
             return;
@@ -222,15 +217,13 @@ impl usb::Handler for Rx {
                         Err(_) => state.lose_piece(),
                     }
                 }
-                let packets = state.hand_over(bottom_half.as_ref());
+                let packets = state.hand_over(alone.is_some());
                 drop(state);
                 let whole = transfer.capacity();
                 if transfer.submit(whole).is_err() {
                     self.revive_later();
                 }
-                if let Some(packets) = packets {
-                    self.deliver(packets);
-                }
+                packets.push_all();
             }
             Err(error) if was_cancelled(error) => {}
             Err(error) => state.failed(error),
@@ -239,35 +232,23 @@ impl usb::Handler for Rx {
 }
 
 impl State {
-    /// A transfer ended well. Returns the packets that are to be delivered at once, if this is a
-    /// place for that.
-    fn hand_over(&mut self, here: Option<&BottomHalf>) -> Option<Queue<IncomingSkb>> {
+    /// A transfer ended well. Returns the packets to deliver, if they are to be delivered `now`, or
+    /// has the bottom half do so.
+    fn hand_over(&mut self, now: bool) -> Queue<IncomingSkb> {
         if let Some(traffic) = &self.traffic {
             traffic.rx_health.good();
+            if !now && !self.arrived.is_empty() {
+                traffic.queue_bottom_half();
+            }
         }
-        if here.is_some() {
-            return self.begin_delivery();
+        if now {
+            return self.take_arrived();
         }
-        self.queue_delivery();
-        None
+        Queue::new()
     }
 
-    /// Takes what has arrived, to be [delivered](Rx::deliver), unless somebody delivers what has
-    /// arrived earlier: whoever that is looks again afterwards.
-    fn begin_delivery(&mut self) -> Option<Queue<IncomingSkb>> {
-        if self.delivering || self.arrived.is_empty() {
-            return None;
-        }
-        self.delivering = true;
-        Some(core::mem::take(&mut self.arrived))
-    }
-
-    /// Has the bottom half deliver what has arrived, if something has.
-    fn queue_delivery(&self) {
-        if let (Some(traffic), false) = (&self.traffic, self.delivering || self.arrived.is_empty())
-        {
-            traffic.queue_bottom_half();
-        }
+    fn take_arrived(&mut self) -> Queue<IncomingSkb> {
+        core::mem::take(&mut self.arrived)
     }
 
     /// A transfer failed: it is submitted again later.

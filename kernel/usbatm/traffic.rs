@@ -277,7 +277,7 @@ impl WorkItem<BOTTOM_HALF> for Traffic {
 
     fn run(this: Arc<Self>) {
         this.rx.handler().deliver_all();
-        drop(this.tx.handler().take_done());
+        this.tx.handler().take_done().give_back_all();
     }
 }
 

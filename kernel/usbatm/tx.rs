@@ -63,6 +63,8 @@ struct State {
     /// Whether transfers are to be under way.
     flowing: bool,
     waiting: Queue<OutgoingSkb>,
+    /// Whether no transfer was idle when one was looked for, and none has ended since.
+    busy: bool,
     /// The packet that is being sent.
     current: Option<Segmenter<OutgoingSkb>>,
     /// Packets for the bottom half.
@@ -79,6 +81,7 @@ impl Tx {
                 traffic: None,
                 flowing: false,
                 waiting: Queue::new(),
+                busy: false,
                 current: None,
                 done: Queue::new(),
                 complaint: Rare::new(),
@@ -139,13 +142,14 @@ impl Tx {
         let own = state.done.take_if(|skb| ptr::eq(skb.vcc(), sender));
         state.hand_over();
         drop(state);
-        drop(own);
+        own.give_back_all();
         Ok(())
     }
 
     /// Goes on after transfers have failed.
     pub(crate) fn resume(&self, stream: &Stream<Self>) {
         let mut state = self.state.lock();
+        state.busy = false;
         self.pump(stream, &mut state);
         state.hand_over();
     }
@@ -169,8 +173,9 @@ impl Tx {
 
     /// Fills and submits transfers as long as there are packets and idle ones.
     fn pump(&self, stream: &Stream<Self>, state: &mut State) {
-        while state.has_cells() {
+        while state.has_cells() && !state.busy {
             let Some(mut transfer) = stream.take() else {
+                state.busy = true;
                 break;
             };
             let len = state.fill(transfer.buffer(), self.stride);
@@ -184,14 +189,16 @@ impl Tx {
 impl usb::Handler for Tx {
     fn completed(&self, stream: &Stream<Self>, transfer: Transfer<'_, Self>) {
         let mut state = self.state.lock();
-        if let Err(error) = transfer.result() {
+        let result = transfer.result();
+        // It is idle now, for the pump to take.
+        drop(transfer);
+        state.busy = false;
+        if let Err(error) = result {
             return state.failed(error);
         }
         if let Some(traffic) = &state.traffic {
             traffic.tx_health.good();
         }
-        // It is idle now, for the pump to take.
-        drop(transfer);
         self.pump(stream, &mut state);
         state.hand_over();
     }
@@ -205,40 +212,58 @@ impl State {
 
     /// Writes as many cells as there are and as fit; returns the length that they fill.
     fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
-        let mut len = 0;
-        while let Some(mut segmenter) = self.next_packet() {
+        let mut len = self.go_on(buffer, stride);
+        while self.current.is_none() {
+            let Some(skb) = self.waiting.pop() else { break };
             let room = buffer.get_mut(len..).unwrap_or_default();
-            len += segmenter.fill(room, stride);
-            if !segmenter.is_done() {
-                // No room is left.
-                self.current = Some(segmenter);
-                break;
-            }
-            let skb = segmenter.into_sdu();
-            skb.vcc().count_tx();
-            self.done.push(skb);
+            len += self.begin(skb, room, stride);
         }
         len
     }
 
-    /// Goes on with the packet that is being sent, or begins with the next.
-    fn next_packet(&mut self) -> Option<Segmenter<OutgoingSkb>> {
-        if let Some(current) = self.current.take() {
-            return Some(current);
+    /// Writes cells of the packet that is being sent, if there is one.
+    fn go_on(&mut self, room: &mut [u8], stride: Stride) -> usize {
+        let Some(mut segmenter) = self.current.take() else {
+            return 0;
+        };
+        let len = segmenter.fill(room, stride);
+        if segmenter.is_done() {
+            self.sent(segmenter.into_sdu());
+        } else {
+            self.current = Some(segmenter);
         }
-        while let Some(skb) = self.waiting.pop() {
-            let Ok(vc) = vc_of(skb.vcc()) else {
-                // Not reached: the address was looked at when the connection was opened.
-                self.done.push(skb);
-                continue;
-            };
-            match Segmenter::new(vc, skb) {
-                Ok(segmenter) => return Some(segmenter),
+        len
+    }
+
+    /// Writes cells of the next packet.
+    fn begin(&mut self, skb: OutgoingSkb, room: &mut [u8], stride: Stride) -> usize {
+        let Ok(vc) = vc_of(skb.vcc()) else {
+            // Not reached: the address was looked at when the connection was opened.
+            self.done.push(skb);
+            return 0;
+        };
+        // An acknowledgement of TCP, for example.
+        if let Some(len) = aal5::fill_single(vc, &skb, room, stride) {
+            self.sent(skb);
+            return len;
+        }
+        match Segmenter::new(vc, skb) {
+            Ok(segmenter) => {
+                self.current = Some(segmenter);
+                self.go_on(room, stride)
+            }
+            Err(aal5::BadLength(skb)) => {
                 // Not reached: the length was looked at when the packet was sent.
-                Err(aal5::BadLength(skb)) => self.done.push(skb),
+                self.done.push(skb);
+                0
             }
         }
-        None
+    }
+
+    /// All cells of this packet have been written.
+    fn sent(&mut self, mut skb: OutgoingSkb) {
+        skb.mark_sent();
+        self.done.push(skb);
     }
 
     /// A transfer failed: another one is tried later, if there is a chance.
