@@ -16,7 +16,7 @@ use kernel::{
 
 impl Urb {
     /// Gives each packet of an isochronous URB its part of the buffer, and lets its transfer begin
-    /// as soon as there is time on the bus. Does nothing to any other.
+    /// as soon as there is time on the bus.
     ///
     /// Some host controller drivers write what they like into the descriptors, so this is done
     /// before each transfer.
@@ -25,9 +25,6 @@ impl Urb {
     ///
     /// The URB is not in flight.
     pub(crate) unsafe fn lay_out_packets(&self) {
-        if self.packets() == 0 {
-            return;
-        }
         let raw = self.as_raw();
         // SAFETY: The URB is valid, and not in flight by the caller's word.
         unsafe {

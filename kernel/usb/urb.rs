@@ -131,7 +131,9 @@ impl Urb {
         // SAFETY: The caller's word.
         unsafe {
             (*self.raw.as_ptr()).transfer_buffer_length = length as u32;
-            self.lay_out_packets();
+            if self.packets > 0 {
+                self.lay_out_packets();
+            }
         }
     }
 

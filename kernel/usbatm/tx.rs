@@ -137,6 +137,10 @@ impl Tx {
         }
         let sender = ptr::from_ref(skb.vcc());
         state.waiting.push(skb);
+        if state.busy {
+            // The first transfer that ends takes it along.
+            return Ok(());
+        }
         self.pump(stream, &mut state);
         // Its own packets may go back now: a connection doesn't close while it sends.
         let own = state.done.take_if(|skb| ptr::eq(skb.vcc(), sender));
@@ -173,7 +177,7 @@ impl Tx {
 
     /// Fills and submits transfers as long as there are packets and idle ones.
     fn pump(&self, stream: &Stream<Self>, state: &mut State) {
-        while state.has_cells() && !state.busy {
+        while state.has_cells() {
             let Some(mut transfer) = stream.take() else {
                 state.busy = true;
                 break;
@@ -199,7 +203,9 @@ impl usb::Handler for Tx {
         if let Some(traffic) = &state.traffic {
             traffic.tx_health.good();
         }
-        self.pump(stream, &mut state);
+        if state.has_cells() {
+            self.pump(stream, &mut state);
+        }
         state.hand_over();
     }
 }
@@ -212,7 +218,10 @@ impl State {
 
     /// Writes as many cells as there are and as fit; returns the length that they fill.
     fn fill(&mut self, buffer: &mut [u8], stride: Stride) -> usize {
-        let mut len = self.go_on(buffer, stride);
+        let mut len = match self.current {
+            Some(_) => self.go_on(buffer, stride),
+            None => 0,
+        };
         while self.current.is_none() {
             let Some(skb) = self.waiting.pop() else { break };
             let room = buffer.get_mut(len..).unwrap_or_default();
