@@ -58,8 +58,8 @@
 //!
 //!     fn close(_this: ArcBorrow<'_, Self>, _vcc: &Arc<Vcc>) {}
 //!
-//!     fn send(_this: ArcBorrow<'_, Self>, skb: OutgoingSkb) -> Result {
-//!         skb.vcc().count_tx();
+//!     fn send(_this: ArcBorrow<'_, Self>, mut skb: OutgoingSkb) -> Result {
+//!         skb.mark_sent();
 //!         Ok(())
 //!     }
 //! }
