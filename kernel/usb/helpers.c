@@ -2,8 +2,18 @@
 /*
  * What linux/usb.h has only as macros and inline functions.
  */
+#include <linux/rtmutex.h>
 #include <linux/usb.h>
 #include <linux/usb/quirks.h>
+
+/* Who resets a device has this (reset.rs). Static, as a library has no init call. */
+struct rt_mutex *threadline_usb_reset_turn(void);
+struct rt_mutex *threadline_usb_reset_turn(void)
+{
+	static DEFINE_RT_MUTEX(threadline_turn);
+
+	return &threadline_turn;
+}
 
 /* A pipe: the transfer type (PIPE_*), the device's number, and an endpoint. */
 unsigned int threadline_usb_pipe(struct usb_device *dev, unsigned int type, u8 address);

@@ -3,58 +3,33 @@
 //! The reset of a device.
 //!
 //! Nothing breaks off a reset, and it has the lock of the device, for which everybody waits who
-//! takes the device away. The USB core resets one device of a bus at a time. If several were reset
-//! at once, all but one of them would wait there with their locks held, for as long as it takes to
-//! reset the others. So there is one reset at a time here, and who waits for it has no lock, and
-//! stops when told.
+//! takes the device away. The USB core resets one device of a bus at a time
+//! (`usb_hcd::address0_mutex`). If several were reset at once, all but one of them would wait there
+//! with their locks held, for as long as it takes to reset the others; and a device that answers
+//! nothing takes half a minute. So there is one reset at a time here, and who waits for it has no
+//! lock, and stops when told.
 //!
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 
-use crate::device::Device;
+use crate::{
+    device::Device,
+    sys, //
+};
 use kernel::{
     bindings,
-    error::to_result,
-    prelude::*,
-    sync::atomic::{
-        Acquire,
-        AtomicFlag,
-        Release, //
-    },
-    time::Delta, //
+    error::to_result, //
 };
 use kthread::{
     AnyStop,
-    Stopped, //
+    RtMutex, //
 };
 
-/// Whether a device is being reset, or about to be.
-static IS_TAKEN: AtomicFlag = AtomicFlag::new(false);
-
-/// The right to reset a device.
-///
-/// # Invariants
-///
-/// There is one of these at most, and [`IS_TAKEN`] is set while there is.
-struct Turn(());
-
-impl Turn {
-    /// Waits until nobody else resets a device. Sleeps.
-    #[track_caller]
-    fn take(stop: &AnyStop) -> Result<Self, Stopped> {
-        const PAUSE: Delta = Delta::from_millis(5);
-        while IS_TAKEN.xchg(true, Acquire) {
-            stop.sleep(PAUSE)?;
-        }
-        // INVARIANT: The flag was not set before, so there was none; it is now.
-        Ok(Self(()))
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // INVARIANT: This one goes, and it was the only one.
-        IS_TAKEN.store(false, Release);
-    }
+/// What somebody holds who resets a device.
+#[inline(never)] // The helper is not exported to other modules.
+fn turn() -> &'static RtMutex<()> {
+    // SAFETY: It is a static of this module, initialised where it is defined, and the module stays
+    // for as long as code of it runs.
+    unsafe { RtMutex::from_raw(sys::threadline_usb_reset_turn()) }
 }
 
 impl Device {
@@ -68,11 +43,9 @@ impl Device {
     /// [`Stopped`](kthread::Error::Stopped) if a stop is asked for before the reset has begun;
     /// `ENODEV` if the device came back as another one, or did not come back; `EINVAL` if it is
     /// gone already.
-    #[inline(never)] // There is one flag, in this module.
     #[track_caller]
     pub fn reset(&self, stop: &AnyStop) -> kthread::Result {
-        stop.check()?;
-        let _turn = Turn::take(stop)?;
+        let _turn = stop.lock(turn())?;
         let _locked = self.lock(stop)?;
         let reset = stop.uninterruptible(|| {
             // SAFETY: The device is valid, and we hold its lock.

@@ -15,6 +15,7 @@ use kernel::{
     reason = "`struct usb_device` has members without size, as C allows"
 )]
 unsafe extern "C" {
+    pub(crate) fn threadline_usb_reset_turn() -> *mut bindings::rt_mutex;
     pub(crate) fn threadline_usb_pipe(
         dev: *mut bindings::usb_device,
         kind: c_uint,

@@ -10,6 +10,7 @@ mod descriptors;
 mod events;
 mod leak;
 pub mod mix;
+mod resets;
 mod urbs;
 
 use std::time::Instant;
@@ -65,6 +66,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("hostile::unplug_in_a_reset", |_| urbs::unplug_in_a_reset()),
     ("hostile::another_device_after_a_reset", |_| {
         urbs::another_device_after_a_reset()
+    }),
+    ("hostile::endless_reset_keeps_no_other", |_| {
+        resets::endless_reset_keeps_no_other()
     }),
 ];
 

@@ -19,7 +19,7 @@ const BATCH: usize = 8;
 
 /// A modem with short firmware: its length makes no difference, and a transfer for
 /// each 4 KB of it takes time.
-fn short() -> Result<Options> {
+pub fn short() -> Result<Options> {
     let (stage_1, stage_2) = firmware::install_short()?;
     Ok(options(1).firmware(stage_1, stage_2))
 }
@@ -95,7 +95,7 @@ pub fn silence_at_every_urb(host: &Host) -> Result<()> {
 
 /// A modem whose first piece of firmware fails, so that the driver resets it, and the
 /// number of the transfer that the reset begins with.
-fn to_be_reset() -> Result<(Options, u64)> {
+pub fn to_be_reset() -> Result<(Options, u64)> {
     let options = short()?;
     // The question whether it is alive, and the first piece of the first stage.
     let second = transfers_of_an_init(&options)?.start() + 1;
