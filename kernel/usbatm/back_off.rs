@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How long it is until a modem that has failed is tried again.
-
-use kernel::time::Delta;
+//!
+//! Nothing here calls the kernel: the lab's tests compile this file as it is.
 
 /// The times from one try to the next, each longer than the one before.
 pub(crate) struct BackOff {
@@ -21,20 +21,21 @@ impl BackOff {
         Self { next: None }
     }
 
-    /// The time from this failure to the next try. A reset may help at once, the first time.
-    pub(crate) fn next(&mut self, with_reset: bool) -> Delta {
+    /// The time from this failure to the next try, in seconds. A reset may help at once, the first
+    /// time.
+    pub(crate) fn next(&mut self, with_reset: bool) -> i64 {
         let seconds = match self.next {
             None if with_reset => 0,
             None => Self::FIRST,
             Some(seconds) => seconds,
         };
         self.next = Some((seconds * 2).clamp(Self::FIRST, Self::MAX));
-        Delta::from_secs(seconds)
+        seconds
     }
 
-    /// How long a modem is left alone that was brought back so many times in a row, and failed
-    /// again at once. The first time it is not.
-    pub(crate) fn after_relapses(relapses: u32) -> Option<Delta> {
+    /// How long a modem is left alone, in seconds, that was brought back so many times in a row,
+    /// and failed again at once. The first time it is not.
+    pub(crate) fn after_relapses(relapses: u32) -> Option<i64> {
         let mut back_off = Self::new();
         let failures = 1..relapses.min(Self::STEPS);
         failures.map(|_| back_off.next(false)).last()

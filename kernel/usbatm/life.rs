@@ -341,8 +341,8 @@ impl<M: Minidriver> Life<M> {
     /// Leaves a modem alone that has been brought back and failed again at once, the longer, the
     /// more often: its users had better know that it is down than see it come and go.
     fn rest(&self, stop: &Stop) -> kthread::Result {
-        if let Some(time) = BackOff::after_relapses(self.relapses.load(Relaxed)) {
-            self.modem.wait_for_retry(stop, time)?;
+        if let Some(seconds) = BackOff::after_relapses(self.relapses.load(Relaxed)) {
+            self.modem.wait_for_retry(stop, Delta::from_secs(seconds))?;
         }
         Ok(())
     }
@@ -358,8 +358,8 @@ impl<M: Minidriver> Life<M> {
         // That the modem went is no failure of its.
         self.modem.still_there(stop)?;
         self.report(stop, error);
-        let time = back_off.next(self.modem.is_unsure());
-        self.modem.wait_for_retry(stop, time)?;
+        let seconds = back_off.next(self.modem.is_unsure());
+        self.modem.wait_for_retry(stop, Delta::from_secs(seconds))?;
         Ok(())
     }
 

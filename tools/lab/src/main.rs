@@ -6,6 +6,8 @@
 //! stand on the [`setup`] and the [`vm`]; these on [`steps`] and [`root`]. The
 //! [`guest`] shares only the [`protocol`] with them.
 
+#[cfg(test)]
+mod back_off;
 mod bench;
 mod children;
 mod commands;

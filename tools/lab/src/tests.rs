@@ -399,9 +399,10 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .text(BUILD_HOST_TESTS)
         .files(&lab.source.join("tools"))?
         .files(&lab.source.join("wire"))?
-        // What the model of the protocol is compiled from.
+        // The modules' own files that some tests are of.
         .files(&lab.source.join("kernel/kthread/life.rs"))?
         .files(&lab.source.join("kernel/kthread/slot.rs"))?
+        .files(&lab.source.join("kernel/usbatm/back_off.rs"))?
         .finish();
     let _lock = lab.lock()?;
     lab.steps.step("host-tests", "Host tests", &key, |step| {
