@@ -15,6 +15,7 @@ use super::socket::{self, check};
 const SOL_ATM: libc::c_int = 264;
 const SO_ATMQOS: libc::c_int = (SOL_ATM & 0x1ff) << 22 | 2 << 16 | size_of::<Qos>() as libc::c_int;
 const ATM_AAL5: libc::c_int = 5;
+const ATM_AAL0: libc::c_int = 13;
 /// Traffic class: unspecified bit rate.
 const ATM_UBR: u8 = 1;
 
@@ -63,7 +64,22 @@ impl Pvc {
     /// Opens the VCC `vpi`.`vci` of the ATM device number `interface` for AAL5
     /// PDUs of up to `max_sdu` bytes at unspecified bit rate.
     pub fn open(interface: i16, vpi: i16, vci: i32, max_sdu: i32) -> io::Result<Self> {
-        let socket = socket::open(libc::AF_ATMPVC, 0, ATM_AAL5)?;
+        Self::open_with(ATM_AAL5, interface, vpi, vci, max_sdu)
+    }
+
+    /// The same for single cells, without an adaptation layer.
+    pub fn open_for_cells(interface: i16, vpi: i16, vci: i32) -> io::Result<Self> {
+        Self::open_with(ATM_AAL0, interface, vpi, vci, 52)
+    }
+
+    fn open_with(
+        aal: libc::c_int,
+        interface: i16,
+        vpi: i16,
+        vci: i32,
+        max_sdu: i32,
+    ) -> io::Result<Self> {
+        let socket = socket::open(libc::AF_ATMPVC, 0, aal)?;
         let parameters = TrafficParameters {
             class: ATM_UBR,
             max_sdu,
@@ -72,7 +88,7 @@ impl Pvc {
         let qos = Qos {
             transmit: parameters,
             receive: parameters,
-            aal: ATM_AAL5 as u8,
+            aal: aal as u8,
         };
         // SAFETY: the pointer and the length describe `qos`, which the kernel only reads.
         check(unsafe {

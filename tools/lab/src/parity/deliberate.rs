@@ -15,6 +15,10 @@ pub const DELIBERATE: &[(&str, &str)] = &[
         "Names are tried until one is there, which is no news; if none is, one line says so.",
     ),
     (
+        "log: ATM dev 0: usbatm_atm_open: unsupported ATM type 13!",
+        "Whoever opens such a VCC gets the error. Everybody may, and could fill the log so.",
+    ),
+    (
         "insmod of the stock cxacru",
         "What usbatm offers to minidrivers is in Rust here; stock ones need the stock usbatm.",
     ),

@@ -101,6 +101,8 @@ fn vccs(facts: &Facts, atm: &AtmDevice) -> Result<()> {
     facts.tell("open another VCC", outcome(open(255, 65535, 65535))?);
     facts.tell("open VCC 256.32", outcome(open(256, 32, 1500))?);
     facts.tell("open VCC 0.65536", outcome(open(0, 65536, 1500))?);
+    let cells = Pvc::open_for_cells(atm.number, 1, 32);
+    facts.tell("open a VCC for single cells", outcome(cells)?);
     drop(first);
     facts.tell("open it again", outcome(open(0, 32, 1500))?);
     Ok(())
@@ -120,6 +122,10 @@ fn training(facts: &Facts) -> Result<()> {
     facts.tell(
         "carrier while the line synchronises",
         atm.attribute("carrier"),
+    );
+    facts.tell(
+        "link rate while the line synchronises",
+        atm.attribute("link_rate"),
     );
     seen::proc_files(facts, "while the line synchronises", &atm)?;
     drop(modem);
