@@ -4,7 +4,8 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Crash, Event, Options, What};
+use modem::{Crash, Event, Options, Said, What};
+use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::atmpvc::Pvc;
 use super::kmsg::Kmsg;
@@ -12,6 +13,7 @@ use super::phases::Phase;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::removal::{Means, nothing_is_left, remove};
 use super::scenarios::Scenario;
+use super::surface::fill;
 use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
 use super::{firmware, modules, usbfs};
@@ -40,6 +42,12 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::reset_by_others_is_survived", |_| {
         reset_by_others_is_survived()
+    }),
+    ("life::relapsing_modem_is_left_alone", |_| {
+        relapsing_modem_is_left_alone()
+    }),
+    ("life::packets_of_a_failed_modem_are_counted", |_| {
+        packets_of_a_failed_modem_are_counted()
     }),
     ("life::dead_modem_is_let_go", |_| dead_modem_is_let_go()),
     ("life::recovery::unplug", |_| {
@@ -151,6 +159,8 @@ fn says_what_it_does() -> Result<()> {
         told == ["failed", "usable", "line-up", "line-down"],
         "user space was told {told:?}"
     );
+    let drivers = uevents.values(&modem.interface(), "USBATM_DRIVER");
+    ensure!(drivers == ["speedtch"; 4], "the drivers are {drivers:?}");
     let numbers = uevents.values(&modem.interface(), "USBATM_ATM");
     ensure!(
         numbers == [const { "" }; 3].map(|_| atm.number.to_string()),
@@ -284,6 +294,58 @@ fn crashed_modem_is_brought_back(crash: Crash) -> Result<()> {
     kept.works()
 }
 
+/// A modem that fails each time soon after it was brought back is brought back at once the first
+/// time. From then on it is left alone before, unless somebody wants it.
+fn relapsing_modem_is_left_alone() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::of(options(1).running())?;
+    let usable = |modem: &Plugged| {
+        let told = modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count()
+    };
+    let fail = |modem: &Plugged| {
+        modem.modem().crash(Crash::Stall);
+        // So that it is looked at now.
+        let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
+        modem.modem().say(INTERRUPT_IN, [up]);
+    };
+    fail(&kept.modem);
+    wait_until("it is back", || usable(&kept.modem) == 2)?;
+    kept.works()?;
+    fail(&kept.modem);
+    kept.modem.await_file("phase", WAITING)?;
+    ensure!(usable(&kept.modem) == 2, "it was brought back before");
+    kept.modem.retry()?;
+    wait_until("it is back", || usable(&kept.modem) == 3)?;
+    kept.works()
+}
+
+/// What waits to be sent when a modem fails is counted as not sent, and its sender can send again.
+fn packets_of_a_failed_modem_are_counted() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    modules::insmod(Driver::Ours, "usbatm", "num_snd_urbs=0")?;
+    modules::insmod(Driver::Ours, "speedtch", "")?;
+    let modem = Plugged::new(options(1).running())?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    pvc.never_wait()?;
+    let first = fill(&mut pvc)?;
+    usbfs::reset(modem.device())?;
+    wait_until("user space is told that the modem is back", || {
+        let told = modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    let second = fill(&mut pvc)?;
+    ensure!(first == second, "{first} packets, then {second}");
+    drop(pvc);
+    let traffic = atm.traffic()?;
+    ensure!(
+        (traffic.tx, traffic.tx_errors) == (0, first as u32),
+        "of {first} packets that were not sent: {traffic:?}"
+    );
+    Ok(())
+}
+
 /// User space resets the modem: it is used again, with its connections.
 fn reset_by_others_is_survived() -> Result<()> {
     let uevents = Uevents::from_now()?;
@@ -354,7 +416,11 @@ fn goes_while_brought_back(means: Means) -> Result<()> {
     kept.modem.modem().crash(Crash::Reboot);
     kept.modem
         .await_file("phase", "the upload of stage 2 firmware")?;
-    ensure!(kept.echo().is_err(), "it sends while it has no firmware");
+    let sent = kept.pvc.send(&[0x5a; 1500]);
+    ensure!(
+        matches!(&sent, Err(error) if error.raw_os_error() == Some(libc::ENETDOWN)),
+        "it sends while it has no firmware: {sent:?}"
+    );
     let Kept { modem, atm, pvc } = kept;
     gone(&modem, means).with_context(|| format!("of {} by {}", atm.name, means.name()))?;
     // The connection keeps the core, not the minidriver.

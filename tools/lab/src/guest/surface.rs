@@ -148,6 +148,18 @@ fn without_transfers_nothing_flows(driver: Driver) -> Result<()> {
     let atm = modem.await_up()?;
     let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
     pvc.never_wait()?;
+    fill(&mut pvc)?;
+    drop(pvc);
+    for endpoint in [DATA_IN, DATA_OUT] {
+        let peak = modem.modem().peak(endpoint);
+        ensure!(peak == Peak::default(), "{endpoint:#x} has {peak:?}");
+    }
+    drop(modem);
+    modules::unload()
+}
+
+/// Sends packets until there is no room for more; how many.
+pub fn fill(pvc: &mut Pvc) -> Result<usize> {
     let mut sent = 0;
     let end = loop {
         match pvc.send(&[0x5a; 1500]) {
@@ -159,13 +171,7 @@ fn without_transfers_nothing_flows(driver: Driver) -> Result<()> {
         end.kind() == ErrorKind::WouldBlock && sent > 0,
         "after {sent} packets: {end}"
     );
-    drop(pvc);
-    for endpoint in [DATA_IN, DATA_OUT] {
-        let peak = modem.modem().peak(endpoint);
-        ensure!(peak == Peak::default(), "{endpoint:#x} has {peak:?}");
-    }
-    drop(modem);
-    modules::unload()
+    Ok(sent)
 }
 
 /// The parameters of `speedtch` come out at the other end: in what the modem is told.
