@@ -1,20 +1,27 @@
 //! How a line is followed: by asking, by listening, and with patience.
 
-use anyhow::{Result, ensure};
-use modem::{Answer, Failure, Fault, Said, What};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, bail, ensure};
+use modem::{Answer, Event, Failure, Fault, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent, LineState, STATUS_7, STATUS_F};
 
 use super::kmsg::Kmsg;
-use super::modules;
 use super::plugged::{Plugged, options, wait_until};
-use super::scenarios::Scenario;
+use super::scenarios::{Scenario, echo};
+use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
+use super::{firmware, modules};
 use crate::protocol::Driver;
 
 /// The scenarios of this page.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("line::half_mute_modem_is_left_in_peace", |_| {
         half_mute_modem_is_left_in_peace()
+    }),
+    ("line::mute_modem_with_traffic_is_left_in_peace", |_| {
+        mute_modem_with_traffic_is_left_in_peace()
     }),
     ("line::odd_states_are_logged", |_| {
         odd_states_are_logged(Driver::Ours)
@@ -50,6 +57,49 @@ fn half_mute_modem_is_left_in_peace() -> Result<()> {
     let told = uevents.values(&modem.interface(), "USBATM_EVENT");
     ensure!(told == ["usable"], "user space was told {told:?}");
     modem.await_file("phase", "watching the line")
+}
+
+/// A modem that does not even tell whether it is alive, but sends cells, is not taken for dead.
+fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
+    const QUESTIONS: usize = 6;
+    modules::load(Driver::Ours)?;
+    let uevents = Uevents::from_now()?;
+    let (stage_1, stage_2) = firmware::install_short()?;
+    let refuses = Fault::Answers(STATUS_7, Answer::Fail(Failure::Stall));
+    let modem = Plugged::new(options(1).firmware(stage_1, stage_2).fault(refuses))?;
+    modem.await_event("bring its line up", |what| {
+        matches!(what, What::LineUp { .. })
+    })?;
+    let atm = AtmDevice::of(modem.device()).context("there is no ATM device")?;
+    // Cells come all the time, between any two questions.
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let cells = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                echo(&atm, 8, 35, 100, 1)?;
+            }
+            Ok(())
+        });
+        let asked = (0..QUESTIONS).try_for_each(|_| is_asked_anew(&modem));
+        over.store(true, Ordering::Relaxed);
+        asked.and(cells.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    })?;
+    let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+    ensure!(told == ["usable"], "user space was told {told:?}");
+    modem.await_file("phase", "watching the line")
+}
+
+/// Has the modem asked how its line is.
+fn is_asked_anew(modem: &Plugged) -> Result<()> {
+    let asked = || {
+        let events = modem.modem().events();
+        let is_question = |event: &&Event| matches!(event.what, What::Vendor { request, .. } if request.value == STATUS_7.value);
+        events.iter().filter(is_question).count()
+    };
+    let before = asked();
+    let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
+    modem.modem().say(INTERRUPT_IN, [up]);
+    wait_until("it is asked", || asked() > before)
 }
 
 /// States that nobody is sure of are what the log says, and nothing else comes of them.
