@@ -103,6 +103,8 @@ pub enum Fate {
 pub enum Said {
     /// These bytes, any number of them. More than the host has room for is babble.
     Bytes(Vec<u8>),
+    /// Nothing, for ever: the transfer never ends.
+    Silence,
     /// The transfer fails.
     Fail(Failure),
     /// The endpoint refuses this and all others, until the host clears the halt.
@@ -117,6 +119,7 @@ impl Said {
                 Start::Done(Status::BABBLE, bytes)
             }
             Self::Bytes(bytes) => Start::Done(Status::OK, bytes),
+            Self::Silence => Start::Stick,
             Self::Fail(failure) => Start::Done(failure.status(), Vec::new()),
             Self::Halt => Start::Halt,
         }

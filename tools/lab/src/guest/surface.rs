@@ -7,10 +7,10 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use modem::{Fault, Options, Peak, Request, What};
+use modem::{Event, Failure, Fault, Options, Peak, Request, Said, What};
 use wire::speedtch::{
-    ALTSETTING_BULK, ALTSETTING_ISOC, DATA_IN, DATA_OUT, INTERFACE_DATA, OPTION_LEN, STATUS_E,
-    STATUS_F, StartUp, Step, sw_buffering,
+    ALTSETTING_BULK, ALTSETTING_ISOC, DATA_IN, DATA_OUT, FIRMWARE_IN, INTERFACE_DATA, OPTION_LEN,
+    STATUS_E, STATUS_F, StartUp, Step, sw_buffering,
 };
 
 use super::atmpvc::Pvc;
@@ -41,6 +41,13 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("c_driver_parameters::reach_the_modem", |_| {
         parameters_reach_the_modem(Driver::C)
     }),
+    ("parameters::read_before_the_upload_may_fail", |_| {
+        read_before_the_upload_may_fail(Driver::Ours)
+    }),
+    (
+        "c_driver_parameters::read_before_the_upload_may_fail",
+        |_| read_before_the_upload_may_fail(Driver::C),
+    ),
     ("parameters::change_while_loaded", |_| {
         parameters_change_while_loaded(Driver::Ours)
     }),
@@ -206,6 +213,40 @@ fn parameters_reach_the_modem(driver: Driver) -> Result<()> {
         .map(|step: &Step| (step.setup.value, step.data().to_vec()));
     ensure!(told[1..].iter().cloned().eq(steps), "it was told {told:x?}");
     echo(&atm, 8, 35, 1500, 5).map(drop)
+}
+
+/// A modem that has no block to be read before its firmware takes it all the same. It is said if it
+/// refuses, but not if it has nothing to say: many are like that.
+fn read_before_the_upload_may_fail(driver: Driver) -> Result<()> {
+    let complaint = match driver {
+        Driver::Ours => "read before the upload failed: EPROTO",
+        Driver::C => "read BLOCK0 from modem failed (-71)",
+    };
+    let (stage_1, stage_2) = firmware::install_short()?;
+    for (said, is_told) in [
+        (Said::Silence, false),
+        (Said::Fail(Failure::NoAnswer), true),
+    ] {
+        let log = Kmsg::from_now();
+        let modem = Plugged::new(options(1).firmware(stage_1.clone(), stage_2.clone()))?;
+        modem.modem().say(FIRMWARE_IN, [said]);
+        load(driver, "", "dl_512_first=1")?;
+        modem.await_up()?;
+        ensure!(modem.modem().unheard() == 0, "no block was read");
+        ensure!(
+            log.has("read ") == is_told && log.has(complaint) == is_told,
+            "the log says {:?}",
+            log.lines()
+        );
+        let is_reset = |event: &Event| matches!(event.what, What::Reset);
+        let resets = modem.modem().events().into_iter().filter(is_reset).count();
+        // C resets every modem.
+        let most = usize::from(driver == Driver::C);
+        ensure!(resets <= most, "it was reset {resets} times");
+        drop(modem);
+        modules::unload()?;
+    }
+    Ok(())
 }
 
 /// Whether a vendor's request reads: the numbers are shared with those that write.
