@@ -70,6 +70,12 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("hostile::endless_reset_keeps_no_other", |_| {
         resets::endless_reset_keeps_no_other()
     }),
+    ("hostile::cells_for_nobody_are_told_of", |_| {
+        cells::cells_for_nobody_are_told_of()
+    }),
+    ("hostile::refused_settings_are_tolerated", |_| {
+        answers::refused_settings_are_tolerated()
+    }),
 ];
 
 /// How many hostile modems are plugged in at once, beside a good one and one that comes

@@ -1,12 +1,13 @@
 //! Answers to control requests: too short, too long, absurd, refused, or none.
 
 use anyhow::{Context, Result, ensure};
-use modem::{Answer, Failure, Fault, What};
+use modem::{Answer, Failure, Fault, Options, What};
 use wire::setup::Setup;
-use wire::speedtch::{START_SYNCHRO, STATUS_7, STATUS_B, STATUS_F};
+use wire::speedtch::{START_SYNCHRO, STATUS_7, STATUS_B, STATUS_F, StartUp, Step};
 
 use super::{Ground, ROOM, unplug_all};
-use crate::guest::plugged::{LIMIT, Plugged, options};
+use crate::guest::plugged::{LIMIT, Plugged, options, wait_until};
+use crate::guest::scenarios::echo;
 
 const ANSWERS: [Answer; 9] = [
     Answer::Silence,
@@ -41,8 +42,63 @@ fn await_asked(modem: &Plugged, setup: Setup) -> Result<()> {
     asked.with_context(|| format!("not asked {setup:?}, but {:?}", modem.modem().events()))
 }
 
-/// Each kind of answer to each kind of question: the driver goes on, and can be
-/// removed.
+/// What the log says of such an answer, if it is none that a modem may give.
+fn complaint(request: Setup, answer: Answer) -> Option<&'static str> {
+    let is_whole = matches!(answer, Answer::Bytes(count, _) if count >= request.length.into());
+    // One that does not tell whether it is alive is brought to life first.
+    if is_whole || request == STATUS_7 {
+        return None;
+    }
+    Some(if request == START_SYNCHRO {
+        "failed to start ADSL synchronisation: "
+    } else {
+        "fetching device status"
+    })
+}
+
+/// Waits until the log says what it should of this answer.
+fn await_complaint(ground: &Ground, modem: &Plugged, request: Setup, answer: Answer) -> Result<()> {
+    let Some(text) = complaint(request, answer) else {
+        return Ok(());
+    };
+    let what = format!("{text:?} is said of {answer:?} to {request:?}");
+    wait_until(&what, || ground.lines(modem, text) > 0)
+}
+
+/// A modem that takes none of its settings works all the same.
+pub fn refused_settings_are_tolerated() -> Result<()> {
+    let ground = Ground::new()?;
+    let steps = StartUp::DEFAULT.steps();
+    let refuses = |it: Options, step: &Step| {
+        it.fault(Fault::Answers(step.setup, Answer::Fail(Failure::Stall)))
+    };
+    let modem = Plugged::new(steps.iter().fold(options(10), refuses))?;
+    let atm = modem.await_up()?;
+    for step in &steps {
+        let text = format!(
+            "the modem did not take setting {:#04x}: EPIPE",
+            step.setup.value
+        );
+        ensure!(
+            ground.lines(&modem, &text) == 1,
+            "the log does not say {text:?}"
+        );
+    }
+    let resets = |what: &What| matches!(what, What::Reset);
+    ensure!(
+        !modem
+            .modem()
+            .events()
+            .iter()
+            .any(|event| resets(&event.what)),
+        "it was reset"
+    );
+    echo(&atm, 8, 36, 1500, 3)?;
+    ground.end(vec![modem])
+}
+
+/// Each kind of answer to each kind of question: the driver says what is wrong with it, goes on,
+/// and can be removed.
 pub fn answers_of_any_kind() -> Result<()> {
     let mut ground = Ground::new()?;
     for request in [STATUS_7, STATUS_B, STATUS_F, START_SYNCHRO] {
@@ -50,8 +106,9 @@ pub fn answers_of_any_kind() -> Result<()> {
             ground.forget_log();
             let modems = answers.iter().map(|answer| modem(request, *answer));
             let hostile = modems.collect::<Result<Vec<_>>>()?;
-            for modem in &hostile {
+            for (modem, answer) in hostile.iter().zip(answers) {
                 await_asked(modem, request)?;
+                await_complaint(&ground, modem, request, *answer)?;
             }
             ground.good_one_works()?;
             for modem in &hostile {

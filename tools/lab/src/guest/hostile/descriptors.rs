@@ -92,7 +92,8 @@ pub fn descriptors_of_noise() -> Result<()> {
 }
 
 /// Serial numbers that are no MAC addresses, names with everything in them, and
-/// descriptors that are no strings: the modem works, and its lines in `/proc` are four.
+/// descriptors that are no strings: the modem works, and its lines in `/proc` are four. It has an
+/// address if its serial number is one.
 pub fn strings_of_any_kind() -> Result<()> {
     let long = "F".repeat(126);
     let serials = [
@@ -116,14 +117,28 @@ pub fn strings_of_any_kind() -> Result<()> {
     ];
     let mut ground = Ground::new()?;
     let with_serial = |serial| options(20).running().serial(serial);
-    ground.try_each(&serials, with_serial, |modem, _| is_told_of(modem))?;
+    ground.try_each(&serials, with_serial, |modem, _| {
+        is_told_of(modem, NO_ADDRESS)
+    })?;
     let with_string = |(index, bytes)| options(21).running().string(index, bytes);
-    ground.try_each(&strings, with_string, |modem, _| is_told_of(modem))?;
+    ground.try_each(&strings, with_string, |modem, (index, _)| {
+        let has_serial = index != 3;
+        is_told_of(modem, if has_serial { ADDRESS } else { NO_ADDRESS })
+    })?;
     ground.end(Vec::new())
 }
 
-fn is_told_of(modem: &Plugged) -> Result<()> {
-    let lines = modem.await_up()?.proc_lines()?;
+/// What the ATM device has for an address if the serial number is none.
+const NO_ADDRESS: &str = "00:00:00:00:00:00";
+
+/// And what it has if nothing is wrong with that.
+const ADDRESS: &str = "00:90:d0:00:00:15";
+
+fn is_told_of(modem: &Plugged, address: &str) -> Result<()> {
+    let atm = modem.await_up()?;
+    let lines = atm.proc_lines()?;
     ensure!(lines.len() == 4, "it is told of so: {lines:?}");
+    let found = atm.attribute("address");
+    ensure!(found == address, "its address is {found:?}");
     Ok(())
 }
