@@ -167,7 +167,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     }
 
     /// What a packet from there says that the line does: what follows "DSL line" in the log.
-    /// `None` if it makes no sense; then there won't be another for a while.
+    /// `None` if it makes no sense.
     fn line_event(&self, packet: &[u8]) -> Option<&'static str> {
         let _ = packet;
         None

@@ -43,8 +43,7 @@ const RECHECK: Delta = Delta::from_secs(1);
 /// wait for [`PAUSE`] after each, or it could fill the log.
 const BURST: u32 = 10;
 
-/// How long the interrupt endpoint is left alone after a packet that is one too many, or that
-/// makes no sense.
+/// How long the interrupt endpoint is left alone after a packet that is one too many.
 const PAUSE: Delta = Delta::from_secs(1);
 
 /// What is kept of a line from one look at it to the next.
@@ -163,21 +162,19 @@ impl<M: Minidriver> Look<'_, M> {
             return Ok(());
         };
         self.notes.packets = self.notes.packets.saturating_add(1);
-        let makes_sense = self.announce(&packet);
-        if !makes_sense || self.notes.packets > BURST {
+        self.announce(&packet);
+        if self.notes.packets > BURST {
             self.stop.sleep(PAUSE)?;
         }
         Ok(())
     }
 
-    /// Logs what a packet says; returns whether it makes sense.
-    fn announce(&self, packet: &Packet) -> bool {
-        let event = self.minidriver.line_event(packet.bytes());
-        if let Some(event) = event {
+    /// Logs what a packet says, if it makes sense.
+    fn announce(&self, packet: &Packet) {
+        if let Some(event) = self.minidriver.line_event(packet.bytes()) {
             let number = self.line.number();
             dev_info!(self.modem, "ATM dev {}: DSL line {}\n", number, event);
         }
-        event.is_some()
     }
 
     /// Logs that the modem did not tell how its line is, the first time that it does not; returns
