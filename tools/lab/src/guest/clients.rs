@@ -113,8 +113,10 @@ fn set_up() -> Result<()> {
     for module in ["tun", "ppp_async", "pppoatm", "br2684"] {
         modules::modprobe(module)?;
     }
-    // TCP tries each second whether a connection is back, and not ever more seldom.
+    // TCP tries each second whether a connection is back, and not ever more seldom; and it
+    // tries for minutes: by so many tries it counts when to give up.
     fs::write("/proc/sys/net/ipv4/tcp_rto_max_ms", "1000")?;
+    fs::write("/proc/sys/net/ipv4/tcp_retries2", "255")?;
     Ok(())
 }
 
