@@ -64,6 +64,7 @@ pub enum Care {
 }
 
 /// Whether a machine can be used again.
+#[derive(Clone, Copy)]
 pub enum After {
     Lives,
     Dies,
