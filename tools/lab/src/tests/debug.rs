@@ -125,6 +125,8 @@ pub fn trials(
     let names = scenarios::names()?;
     let alone = names.iter().map(String::as_str);
     trials.extend(of_ours(clients, "scenario", alone));
+    let outside = scenarios::names_with_outside();
+    trials.extend(of_ours(clients, "scenario", outside));
     trials.push(parity_test(lab, kernel, clients));
     trials.extend(of_ours(clients, "clients", scenarios::names_with_clients()));
     trials.push(nothing_leaked(clients));
