@@ -176,10 +176,12 @@ impl Ground {
 /// What a machine takes of the host's memory, in KiB: the debug kernel's 2 GiB, and QEMU itself.
 const MACHINE_MEMORY: usize = 2_500_000;
 
-/// How many machines the host can run side by side.
+/// How many machines are best run side by side: more than processors, for tests wait more than
+/// they compute.
 fn machines_here() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    processors.min(memory_here() / MACHINE_MEMORY).max(1)
+    let enough = processors + processors.div_ceil(2);
+    enough.min(memory_here() / MACHINE_MEMORY).max(1)
 }
 
 /// The memory that can be had, in KiB.
