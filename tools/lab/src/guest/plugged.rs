@@ -12,9 +12,9 @@ use super::sysfs::{AtmDevice, Thread, driver_threads};
 use super::{Host, firmware};
 use crate::protocol::FromGuest;
 
-/// A guard against hanging, nothing more: under emulation on a busy machine
-/// everything here ends within a tenth of it.
-pub const LIMIT: Duration = Duration::from_secs(60);
+/// A guard against hanging, nothing more: under emulation on a busy machine everything here
+/// ends within a tenth of it, beside the checkers of the debug kernel within a half.
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// What most jobs plug: a modem on a full-speed bus of its own that wants the
 /// installed firmware. `number` makes its MAC address.

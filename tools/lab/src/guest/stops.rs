@@ -82,6 +82,8 @@ pub fn play(name: &str) -> Option<Result<()>> {
 /// So many modems are taken away in some phase by some means: the driver lets go of them,
 /// and nothing is left.
 fn stop(phase: Phase, means: Means, count: u8) -> Result<()> {
+    // Not even between two names does the kernel give up by itself.
+    firmware::wait_long()?;
     let mut modems = phase.reach_all(Driver::Ours, count)?;
     if let Took::MoreThanMs(limit) = remove(modems.iter().map(Deref::deref), means, LIMIT)? {
         bail!("not done after {limit} ms");
