@@ -16,7 +16,10 @@ use crate::{
         Result, //
     },
     host::Host,
-    item::Item,
+    item::{
+        Entry as ItemEntry,
+        Item, //
+    },
     life::{
         Milestone,
         NotGone,
@@ -27,6 +30,10 @@ use crate::{
         Member, //
     },
     net::Waits,
+    rounds::{
+        Queued,
+        Rounds, //
+    },
     scope::Scope,
     slot::Slot,
     stop::Stop,
@@ -196,29 +203,33 @@ where
     F: FnOnce(&AnyStop) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    /// Queues a work item in so many ticks, as one of the given scope.
+    /// Queues a work item of the given scope, which runs in so many ticks. Its `entry` is called in
+    /// each round, and there may be others after the first if it `recurs`.
     ///
     /// # Safety
     ///
-    /// The item's function must accept the item in a block of this type.
+    /// `entry` must accept the item in a block of this type.
     pub(crate) unsafe fn queue(
         scope: &Scope,
-        host: impl PinInit<Item>,
+        entry: ItemEntry,
+        recurs: bool,
         ticks: Jiffies,
         body: F,
     ) -> kernel::error::Result<Arc<Self>> {
         let net = scope.branch().net();
         net.sweep();
 
+        // SAFETY: `entry` may be called for the item in a block. Until `add` this function holds
+        // the block, and if that fails, it buries the item. After that the net keeps the block
+        // until somebody has buried it.
+        let host = unsafe { Item::new(entry, recurs) };
         let block = Self::new(host, scope.branch().clone(), body)?;
         if let Err(error) = net.add(block.clone()) {
             block.ask();
             let _ = block.join();
             return Err(error);
         }
-        // SAFETY: By the safety requirements; the net keeps the block until the item is gone. This
-        // is the only call but for those of the item's own.
-        unsafe { block.host.queue(ticks) };
+        block.host.queue(ticks);
         Ok(block)
     }
 
@@ -231,7 +242,10 @@ where
         // SAFETY: By the safety requirements, and no longer than this function.
         let block = unsafe { &*container_of!(Item::from_work(work), Self, host) };
 
-        block.host.run_here(|| block.work());
+        block.host.round(|| {
+            block.work();
+            None
+        });
     }
 }
 
@@ -255,14 +269,14 @@ where
     /// result has been put down, and the closure dropped on the way.
     fn round(&self) -> Option<Jiffies> {
         let mut body = self.hold.lock().begin()?;
-        // A chore may be all that a module still has, beside a thread that has started it and ended.
+        // A chore may be all that a module still has, beside a thread that started it and ended.
         self.entry.net().sweep();
         // SAFETY: Only the item's own function calls this, in the task that runs it; `stop` is gone
         // before the item is.
         let stop = unsafe { self.host.stop() };
         match body(&stop) {
             Ok(Again::After(time)) => {
-                *self.hold.lock() = Slot::Waiting(body);
+                self.hold.lock().wait(body);
                 Some(clock::ticks(time))
             }
             last => {

@@ -13,6 +13,7 @@ use crate::{
     handle::Handle,
     item::Item,
     life::World,
+    rounds::Queued,
     scope::Scope,
     thread::Outcome, //
 };
@@ -69,9 +70,9 @@ impl Chore {
     where
         F: FnMut(&AnyStop) -> Result<Again> + Send + 'static,
     {
-        let host = Item::new(Block::<Item, F, Again>::run_round, true);
-        // SAFETY: The item's function is that of its own block.
-        let block = unsafe { Block::queue(scope, host, clock::ticks(first), body)? };
+        let entry = Block::<Item, F, Again>::run_round;
+        // SAFETY: The function is that of this type of block.
+        let block = unsafe { Block::queue(scope, entry, true, clock::ticks(first), body)? };
         Ok(Self(Handle::new(block)))
     }
 
@@ -117,8 +118,6 @@ impl Bell {
     /// Has the body called as soon as can be, and once more if it is being called now: what was
     /// done before the ring is seen by a call after it. Never sleeps; any context will do.
     pub fn ring(&self) {
-        // SAFETY: It is the item of a chore, which recurs and has been queued, on the terms of
-        // `Block::queue`.
-        unsafe { self.0.host().hurry() };
+        self.0.host().hurry();
     }
 }

@@ -18,10 +18,13 @@ use crate::{
     life::{
         Life,
         Milestone,
-        Protocol,
         World, //
     },
     pause::Pause,
+    rounds::{
+        Queued,
+        Rounds, //
+    },
     site::Site,
     sys,
     watch::Watch, //
@@ -45,22 +48,23 @@ use kernel::{
     types::Opaque, //
 };
 
-/// The function that a worker calls.
+/// The function that a worker calls for each round.
 pub(crate) type Entry = unsafe extern "C" fn(*mut bindings::work_struct);
 
 /// One work item.
 ///
 /// # Invariants
 ///
-/// `work` is initialised. Unless the item `recurs`, it is queued at most once. `worker` is only
-/// touched by the helpers, which set it to the task that runs the item's function, or to null.
+/// `work` is initialised, with a function that may be called until [`World::bury`] has returned,
+/// which it has before the item is freed, if it was ever queued. `worker` is only touched by the
+/// helpers, which set it to the task that runs a round, or to null.
 #[pin_data]
 pub(crate) struct Item {
     life: Life,
     site: Site,
     watch: Watch,
     worker: UnsafeCell<*mut c_void>,
-    /// Whether its function is called again and again.
+    /// Whether it may have rounds after the first.
     recurs: bool,
     #[pin]
     work: Opaque<bindings::delayed_work>,
@@ -84,10 +88,15 @@ unsafe impl Send for Item {}
 unsafe impl Sync for Item {}
 
 impl Item {
-    /// An item that is not queued, and whose function is `entry`. If it `recurs`, the function
-    /// makes [rounds](Self::round).
-    pub(crate) fn new(entry: Entry, recurs: bool) -> impl PinInit<Self> {
-        // INVARIANT: `work` is initialised, and no worker runs it.
+    /// An item that is not queued. Its function `entry` makes a [round](Rounds::round); there may
+    /// be others after the first if it `recurs`.
+    ///
+    /// # Safety
+    ///
+    /// `entry` may be called for the item from when that is queued, hurried or asked to stop until
+    /// it has been buried. It must be buried before it is freed then.
+    pub(crate) unsafe fn new(entry: Entry, recurs: bool) -> impl PinInit<Self> {
+        // INVARIANT: By the safety requirements; and no worker runs it yet.
         pin_init!(&this in Self {
             life: Life::new(),
             site: Site::new(),
@@ -135,79 +144,6 @@ impl Item {
             container_of!(Opaque::cast_from(delayed).cast_mut(), Self, work)
         }
     }
-
-    /// Queues it in so many ticks, for any CPU. Does nothing if it is queued already.
-    ///
-    /// # Safety
-    ///
-    /// Its function may be called until [`World::bury`] has returned. To be called once, unless it
-    /// recurs.
-    pub(crate) unsafe fn queue(&self, ticks: Jiffies) {
-        // INVARIANT: By the safety requirements, this is the first time, or it recurs.
-        //
-        // SAFETY: `work` is initialised; the workqueue exists for ever.
-        unsafe {
-            bindings::queue_delayed_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                bindings::system_dfl_wq,
-                self.work.get(),
-                ticks as c_ulong,
-            )
-        };
-    }
-
-    /// Has the function called as soon as can be, though it may be running; does nothing once the
-    /// item has been buried. Never sleeps.
-    ///
-    /// # Safety
-    ///
-    /// The item recurs, and its function may be called until [`World::bury`] has returned.
-    pub(crate) unsafe fn hurry(&self) {
-        // SAFETY: `work` is initialised; the workqueue exists for ever.
-        unsafe {
-            bindings::mod_delayed_work_on(
-                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
-                bindings::system_dfl_wq,
-                self.work.get(),
-                0,
-            )
-        };
-    }
-
-    /// Runs the body, in the worker's task. To be called by the item's function.
-    pub(crate) fn run_here(&self, work: impl FnOnce()) {
-        self.run(work);
-        self.leave();
-    }
-
-    /// Runs the body once more, in the worker's task: `work`, which returns in how many ticks it
-    /// is to be run again, if it is. To be called by the function of an item that recurs.
-    pub(crate) fn round(&self, work: impl FnOnce() -> Option<Jiffies>) {
-        // Somebody was in a hurry when it was over already.
-        if self.life.is_ended() {
-            return;
-        }
-        self.listen();
-        let next = if self.life.is_asked() { None } else { work() };
-        self.leave();
-        match next {
-            // A stop that comes from here on hurries it, and finds no body in the worker.
-            //
-            // SAFETY: It recurs. Its function was just called, so whoever queued it for the first
-            // time has promised that it may be.
-            Some(ticks) => unsafe { self.queue(ticks) },
-            None => self.end(),
-        }
-    }
-
-    /// Lets go of the worker, before it turns to something else.
-    #[inline(never)]
-    fn leave(&self) {
-        // INVARIANT: It becomes null.
-        //
-        // SAFETY: The pointer is valid.
-        unsafe { sys::threadline_worker_leave(self.worker.get()) };
-    }
 }
 
 impl Place for Item {
@@ -250,23 +186,13 @@ impl World for Item {
         &self.life
     }
 
-    #[inline(never)]
     fn interrupt(&self) {
-        // SAFETY: A task in `worker` runs the body, so it is valid for as long as the helper has
-        // the lock, which the worker takes before it goes on.
-        unsafe { sys::threadline_worker_interrupt(self.worker.get()) };
-        if self.recurs {
-            // Between two rounds there is nobody to be interrupted: the next one is the last.
-            //
-            // SAFETY: It recurs. Whoever asks an item to stop keeps it, and one that was asked is
-            // buried before it goes.
-            unsafe { self.hurry() };
-        }
+        self.reach();
     }
 
     #[inline(never)]
     fn listen(&self) {
-        // INVARIANT: The current task is the worker that runs the function.
+        // INVARIANT: The current task is the worker that runs the round.
         //
         // SAFETY: The pointer is valid.
         unsafe { sys::threadline_worker_enter(self.worker.get()) };
@@ -304,5 +230,58 @@ impl World for Item {
 
     fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool {
         self.events.wait_until(milestone, deadline)
+    }
+}
+
+impl Queued for Item {
+    /// In the kernel's timer ticks.
+    type Delay = Jiffies;
+
+    fn recurs(&self) -> bool {
+        self.recurs
+    }
+
+    /// Never sleeps; any context will do.
+    #[inline(never)]
+    fn queue(&self, delay: Jiffies) {
+        // SAFETY: `work` is initialised, and its function may be called, by the type invariants;
+        // the workqueue exists for ever.
+        unsafe {
+            bindings::queue_delayed_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+                delay as c_ulong,
+            )
+        };
+    }
+
+    /// Never sleeps; any context will do.
+    #[inline(never)]
+    fn hurry(&self) {
+        // SAFETY: As for `queue`.
+        unsafe {
+            bindings::mod_delayed_work_on(
+                bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
+                bindings::system_dfl_wq,
+                self.work.get(),
+                0,
+            )
+        };
+    }
+
+    #[inline(never)]
+    fn nudge(&self) {
+        // SAFETY: The pointer is valid. A task in `worker` runs a round, so it is valid for as long
+        // as the helper has the lock, which the worker takes before it goes on.
+        unsafe { sys::threadline_worker_interrupt(self.worker.get()) };
+    }
+
+    #[inline(never)]
+    fn leave(&self) {
+        // INVARIANT: It becomes null.
+        //
+        // SAFETY: The pointer is valid.
+        unsafe { sys::threadline_worker_leave(self.worker.get()) };
     }
 }

@@ -102,11 +102,12 @@
 //!
 //! # How it is built
 //!
-//! `life.rs` is the protocol, without a call to the kernel; `task.rs` makes the calls for a thread,
-//! `item.rs` for a work item. `anystop.rs` has the wait that all waits are made of. `slot.rs` is
-//! where the closure and its result are, `block.rs` what a thread and its owner share. `net.rs`
-//! knows the threads of a module, by their `member.rs` and along the tree of scopes in
-//! `branch.rs`; `nets.rs` knows the modules, `leftover.rs` what else of theirs has to end.
+//! `life.rs` is the protocol, without a call to the kernel, and `rounds.rs` what it has for work
+//! items in particular; `task.rs` makes the calls for a thread, `item.rs` for a work item.
+//! `anystop.rs` has the wait that all waits are made of. `slot.rs` is where the closure and its
+//! result are, `block.rs` what a thread and its owner share. `net.rs` knows the threads of a
+//! module, by their `member.rs` and along the tree of scopes in `branch.rs`; `nets.rs` knows the
+//! modules, `leftover.rs` what else of theirs has to end.
 //! `pause.rs` is how a thread holds still. `watch.rs` and `lookout.rs` report a stop that takes too
 //! long.
 
@@ -144,6 +145,7 @@ mod pause;
 mod platform;
 mod priority;
 mod published;
+mod rounds;
 mod scope;
 mod shield;
 mod signal;

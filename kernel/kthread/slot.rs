@@ -32,6 +32,11 @@ impl<F, T, E: Copy> Slot<F, T, E> {
         self.replace_waiting(Slot::Running)
     }
 
+    /// Puts the closure back, which [`Self::begin`] gave away, to be run again.
+    pub(crate) fn wait(&mut self, closure: F) {
+        *self = Slot::Waiting(closure);
+    }
+
     /// Puts the result of the closure down, which [`Self::begin`] gave away.
     pub(crate) fn end(&mut self, result: Result<T, E>) {
         *self = Slot::Ended(result);

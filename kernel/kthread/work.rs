@@ -64,9 +64,9 @@ impl<T: Send + 'static> Work<T> {
     where
         F: FnOnce(&AnyStop) -> Result<T> + Send + 'static,
     {
-        let host = Item::new(Block::<Item, F, T>::run_item, false);
-        // SAFETY: The item's function is that of its own block.
-        let block = unsafe { Block::queue(scope, host, 0, body)? };
+        let entry = Block::<Item, F, T>::run_item;
+        // SAFETY: The function is that of this type of block.
+        let block = unsafe { Block::queue(scope, entry, false, 0, body)? };
         Ok(Self(Handle::new(block)))
     }
 

@@ -9,10 +9,23 @@ use std::{env, fs};
 #[path = "src/mutants.rs"]
 mod mutants;
 
+#[path = "src/chore_mutants.rs"]
+mod chore_mutants;
+
+use chore_mutants::CHORE_MUTANTS;
 use mutants::{Mutant, MUTANTS};
 
 /// What a module of the protocol is made of, in `kernel/kthread`.
-const PROTOCOL: [&str; 2] = ["life.rs", "slot.rs"];
+const PROTOCOL: [&str; 3] = ["life.rs", "rounds.rs", "slot.rs"];
+
+/// What is around it in the model.
+const MODEL: [&str; 5] = [
+    "events.rs",
+    "kthread.rs",
+    "item.rs",
+    "scenarios.rs",
+    "chores.rs",
+];
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap());
@@ -22,9 +35,11 @@ fn main() {
         println!("cargo::rerun-if-changed={}", kernel.join(file).display());
     }
     println!("cargo::rerun-if-changed=src/mutants.rs");
+    println!("cargo::rerun-if-changed=src/chore_mutants.rs");
 
     let modules = MUTANTS
         .iter()
+        .chain(CHORE_MUTANTS)
         .map(|mutant| module(mutant, &here, &kernel, &out));
     fs::write(out.join("mutants.rs"), modules.collect::<String>()).unwrap();
 }
@@ -32,7 +47,7 @@ fn main() {
 /// The text of the mutant's module. Its changed file is written beside it.
 fn module(mutant: &Mutant, here: &Path, kernel: &Path, out: &Path) -> String {
     let Mutant { name, with, .. } = mutant;
-    let [life, slot] = PROTOCOL.map(|file| {
+    let [life, rounds, slot] = PROTOCOL.map(|file| {
         let path = kernel.join(file);
         if file == mutant.file {
             changed(mutant, &path, out)
@@ -40,20 +55,24 @@ fn module(mutant: &Mutant, here: &Path, kernel: &Path, out: &Path) -> String {
             path
         }
     });
-    let [kthread, scenarios] =
-        ["kthread.rs", "scenarios.rs"].map(|file| here.join("src").join(file));
+    let [events, kthread, item, scenarios, chores] = MODEL.map(|file| here.join("src").join(file));
     format!(
         "mod {name} {{
             use crate::under_loom::platform;
             #[path = {life:?}] mod life;
+            #[path = {rounds:?}] mod rounds;
             #[path = {slot:?}] mod slot;
+            #[path = {events:?}] mod events;
             #[path = {kthread:?}] mod kthread;
+            #[path = {item:?}] mod item;
             #[path = {scenarios:?}] mod scenarios;
+            #[path = {chores:?}] mod chores;
+            use {{scenarios::*, chores::*}};
             #[test]
             fn caught_by_{catcher}() {{
                 super::assert_caught(
                     \"under_mutation::{name}::caught_by_{catcher}\",
-                    scenarios::{catcher},
+                    {catcher},
                     {with:?},
                 );
             }}

@@ -17,6 +17,7 @@
 
 use std::sync::OnceLock;
 
+use super::events::Events;
 use super::life::{Life, Milestone, NotGone, Protocol, World};
 use super::platform::{thread, Arc, AtomicFlag, Condvar, Full, Mutex, Relaxed};
 use super::slot::Slot;
@@ -38,46 +39,6 @@ pub enum Outcome {
     Stopped,
     Taken,
     Itself,
-}
-
-/// `kernel/kthread/events.rs`: how many milestones have been reached, and who waits for more.
-struct Events {
-    reached: Mutex<usize>,
-    changed: Condvar,
-}
-
-impl Events {
-    fn new() -> Self {
-        Self {
-            reached: Mutex::new(0),
-            changed: Condvar::new(),
-        }
-    }
-
-    fn number(milestone: Milestone) -> usize {
-        match milestone {
-            Milestone::Ready => 1,
-            Milestone::Ended => 2,
-            Milestone::Gone => 3,
-        }
-    }
-
-    fn announce(&self, milestone: Milestone) {
-        *self.reached.lock().unwrap() = Self::number(milestone);
-        self.changed.notify_all();
-    }
-
-    fn wait(&self, milestone: Milestone) {
-        let mut reached = self.reached.lock().unwrap();
-        while *reached < Self::number(milestone) {
-            reached = self.changed.wait(reached).unwrap();
-        }
-    }
-
-    /// A wait with a limit is one look, some time: the engine tries all times.
-    fn is_reached(&self, milestone: Milestone) -> bool {
-        *self.reached.lock().unwrap() >= Self::number(milestone)
-    }
 }
 
 /// What scheduler and signal code know of the task.

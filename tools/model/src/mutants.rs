@@ -4,7 +4,7 @@
 //! the scenario that notices.
 //!
 //! `build.rs` makes a module of each. It fails if a text is not in the file exactly once, so the
-//! list follows the protocol.
+//! list follows the protocol. Those that only a chore notices are in `chore_mutants.rs`.
 
 /// One change to the protocol.
 pub struct Mutant {
@@ -23,9 +23,9 @@ pub struct Mutant {
 }
 
 /// What loom says where all wait for each other.
-const DEADLOCK: &str = "deadlock";
+pub const DEADLOCK: &str = "deadlock";
 
-/// All of them.
+/// All that have to do with threads.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "interrupts_before_it_sets_the_flag",

@@ -85,7 +85,7 @@ macro_rules! platform {
 /// A test of each scenario, by the function `explore` of the module.
 macro_rules! test_scenarios {
     () => {
-        test_scenarios! {
+        test_scenarios! { in scenarios
             asked_before_it_runs,
             body_tells_its_owner,
             closure_that_owns_its_handle,
@@ -106,12 +106,34 @@ macro_rules! test_scenarios {
             two_joiners,
             two_stoppers,
         }
+        test_scenarios! { in chores
+            asked_chore_breaks_its_wait,
+            asked_chore_ends,
+            asked_work_ends,
+            body_rings,
+            chore_among_signals,
+            chore_asked_before_it_is_queued,
+            chore_comes_up_again,
+            chore_stopped_among_signals,
+            chore_stopped_before_its_first_call,
+            chore_that_owns_its_handle,
+            joiner_and_stopper_of_a_chore,
+            own_end_of_a_chore,
+            owner_tells_the_chore,
+            ring_and_stop,
+            ring_is_followed_by_a_call,
+            stop_among_rounds,
+            two_join_work,
+            two_ring,
+            two_stop_a_chore,
+            two_stop_work,
+        }
     };
-    ($($scenario:ident,)*) => {
+    (in $module:ident $($scenario:ident,)*) => {
         $(
             #[test]
             fn $scenario() {
-                explore(scenarios::$scenario);
+                explore($module::$scenario);
             }
         )*
     };

@@ -19,7 +19,7 @@ fn beside<T: Send + 'static>(
 }
 
 /// A value that no body returns by chance.
-const VALUE: u32 = 42;
+pub const VALUE: u32 = 42;
 
 /// A body that ends by itself.
 fn value(_: &Kthread) -> Result {
@@ -33,7 +33,7 @@ fn until_stopped(kthread: &Kthread) -> Result {
 }
 
 /// Of several owners exactly one gets the result.
-fn one_got(result: Outcome, outcomes: &[Outcome]) {
+pub fn one_got(result: Outcome, outcomes: &[Outcome]) {
     let mut others = outcomes.to_vec();
     let place = others.iter().position(|outcome| *outcome == result);
     others.remove(place.unwrap_or_else(|| panic!("lost: {outcomes:?}")));
@@ -42,7 +42,7 @@ fn one_got(result: Outcome, outcomes: &[Outcome]) {
 }
 
 /// Told when the closure that holds it is dropped.
-struct Held(Arc<AtomicUsize>);
+pub struct Held(pub Arc<AtomicUsize>);
 
 impl Drop for Held {
     fn drop(&mut self) {

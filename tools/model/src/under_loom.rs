@@ -18,14 +18,26 @@ pub mod platform {
 #[path = "../../../kernel/kthread/life.rs"]
 mod life;
 
+#[path = "../../../kernel/kthread/rounds.rs"]
+mod rounds;
+
 #[path = "../../../kernel/kthread/slot.rs"]
 mod slot;
+
+#[path = "events.rs"]
+mod events;
 
 #[path = "kthread.rs"]
 mod kthread;
 
+#[path = "item.rs"]
+mod item;
+
 #[path = "scenarios.rs"]
 mod scenarios;
+
+#[path = "chores.rs"]
+mod chores;
 
 test_scenarios!();
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use shuttle::rand::{thread_rng, Rng};
 
+use item::{Again, Delay, Item};
 use kthread::{Kthread, Outcome, Stopped, Wait};
 use life::{Protocol, World};
+use rounds::Queued;
 
 /// How many orders of a scenario's steps are tried.
 const ORDERS: usize = 2_000;
@@ -24,14 +26,26 @@ pub mod platform {
 #[path = "../../../kernel/kthread/life.rs"]
 mod life;
 
+#[path = "../../../kernel/kthread/rounds.rs"]
+mod rounds;
+
 #[path = "../../../kernel/kthread/slot.rs"]
 mod slot;
+
+#[path = "events.rs"]
+mod events;
 
 #[path = "kthread.rs"]
 mod kthread;
 
+#[path = "item.rs"]
+mod item;
+
 #[path = "scenarios.rs"]
 mod scenarios;
+
+#[path = "chores.rs"]
+mod chores;
 
 test_scenarios!();
 
@@ -99,6 +113,69 @@ fn some_deed(kthread: &Kthread) -> Option<Outcome> {
         4 => return Some(kthread.join_outcome()),
         5 => return kthread.join_within_outcome(),
         _ => return Some(kthread.stop()),
+    }
+    None
+}
+
+/// The same with a chore, which comes up again and again, and for which some of them ring.
+#[test]
+fn chaos_with_a_chore() {
+    explore(|| {
+        let results = Arc::new(AtomicUsize::new(0));
+        let chore = Item::chore(some_rounds());
+        let owners: Vec<_> = (0..OWNERS)
+            .map(|_| {
+                let (chore, results) = (chore.clone(), results.clone());
+                shuttle::thread::spawn(move || {
+                    for _ in 0..DEEDS {
+                        count(&results, some_deed_to_a_chore(&chore));
+                    }
+                })
+            })
+            .collect();
+        chore.queue(some_delay());
+        // Or some would wait for ever, and rightly so.
+        chore.ask();
+        for owner in owners {
+            owner.join().unwrap();
+        }
+        count(&results, Some(chore.stop()));
+        assert_eq!(results.load(Ordering::Relaxed), 1);
+    });
+}
+
+fn some_delay() -> Delay {
+    match thread_rng().gen_range(0..2) {
+        0 => Delay::Short,
+        _ => Delay::ForEver,
+    }
+}
+
+fn some_rounds() -> impl FnMut(&Item) -> item::Result + Send {
+    let mut left = 10;
+    move |item| {
+        left -= 1;
+        match thread_rng().gen_range(0..6) {
+            0 => item.wait()?,
+            1 => item.ring(),
+            2 => assert_eq!(item.stop(), Outcome::Itself),
+            _ if left <= 0 => return Ok(Again::Never(0)),
+            _ => (),
+        }
+        Ok(Again::After(some_delay()))
+    }
+}
+
+fn some_deed_to_a_chore(chore: &Item) -> Option<Outcome> {
+    match thread_rng().gen_range(0..7) {
+        0 => {
+            chore.ask();
+        }
+        1 => chore.disturb(),
+        2 => chore.give(),
+        3 | 4 => chore.ring(),
+        5 => return Some(chore.join_outcome()),
+        _ => return Some(chore.stop()),
     }
     None
 }
