@@ -15,59 +15,64 @@ mod chore_mutants;
 use chore_mutants::CHORE_MUTANTS;
 use mutants::{Mutant, MUTANTS};
 
-/// What a module of the protocol is made of, in `kernel/kthread`.
-const PROTOCOL: [&str; 3] = ["life.rs", "rounds.rs", "slot.rs"];
+/// A part of the protocol, in `kernel/kthread`, or of the model around it.
+enum Part {
+    Protocol(&'static str),
+    Model(&'static str),
+}
 
-/// What is around it in the model.
-const MODEL: [&str; 5] = [
-    "events.rs",
-    "kthread.rs",
-    "item.rs",
-    "scenarios.rs",
-    "chores.rs",
+use Part::{Model, Protocol};
+
+/// What it takes to try a thread.
+const THREADS: [Part; 5] = [
+    Protocol("life"),
+    Protocol("slot"),
+    Model("events"),
+    Model("kthread"),
+    Model("scenarios"),
 ];
+
+/// And what else for a chore. Not in all modules: to compile them takes time.
+const CHORES: [Part; 3] = [Protocol("rounds"), Model("item"), Model("chores")];
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").unwrap());
-    let out = PathBuf::from(env::var("OUT_DIR").unwrap());
-    let kernel = here.join("../../kernel/kthread");
-    for file in PROTOCOL {
-        println!("cargo::rerun-if-changed={}", kernel.join(file).display());
-    }
+    let places = Places {
+        kernel: here.join("../../kernel/kthread"),
+        model: here.join("src"),
+        out: PathBuf::from(env::var("OUT_DIR").unwrap()),
+    };
+    println!("cargo::rerun-if-changed={}", places.kernel.display());
     println!("cargo::rerun-if-changed=src/mutants.rs");
     println!("cargo::rerun-if-changed=src/chore_mutants.rs");
 
-    let modules = MUTANTS
+    let of_threads = MUTANTS.iter().map(|mutant| module(mutant, &[], &places));
+    let of_chores = CHORE_MUTANTS
         .iter()
-        .chain(CHORE_MUTANTS)
-        .map(|mutant| module(mutant, &here, &kernel, &out));
-    fs::write(out.join("mutants.rs"), modules.collect::<String>()).unwrap();
+        .map(|mutant| module(mutant, &CHORES, &places));
+    let modules: String = of_threads.chain(of_chores).collect();
+    fs::write(places.out.join("mutants.rs"), modules).unwrap();
+}
+
+/// Where things are.
+struct Places {
+    kernel: PathBuf,
+    model: PathBuf,
+    out: PathBuf,
 }
 
 /// The text of the mutant's module. Its changed file is written beside it.
-fn module(mutant: &Mutant, here: &Path, kernel: &Path, out: &Path) -> String {
+fn module(mutant: &Mutant, more: &[Part], places: &Places) -> String {
     let Mutant { name, with, .. } = mutant;
-    let [life, rounds, slot] = PROTOCOL.map(|file| {
-        let path = kernel.join(file);
-        if file == mutant.file {
-            changed(mutant, &path, out)
-        } else {
-            path
-        }
-    });
-    let [events, kthread, item, scenarios, chores] = MODEL.map(|file| here.join("src").join(file));
+    let parts: String = THREADS
+        .iter()
+        .chain(more)
+        .map(|part| part_of(mutant, part, places))
+        .collect();
     format!(
         "mod {name} {{
             use crate::under_loom::platform;
-            #[path = {life:?}] mod life;
-            #[path = {rounds:?}] mod rounds;
-            #[path = {slot:?}] mod slot;
-            #[path = {events:?}] mod events;
-            #[path = {kthread:?}] mod kthread;
-            #[path = {item:?}] mod item;
-            #[path = {scenarios:?}] mod scenarios;
-            #[path = {chores:?}] mod chores;
-            use {{scenarios::*, chores::*}};
+            {parts}
             #[test]
             fn caught_by_{catcher}() {{
                 super::assert_caught(
@@ -79,6 +84,24 @@ fn module(mutant: &Mutant, here: &Path, kernel: &Path, out: &Path) -> String {
         }}\n",
         catcher = mutant.caught_by,
     )
+}
+
+/// One part of it.
+fn part_of(mutant: &Mutant, part: &Part, places: &Places) -> String {
+    let (name, path) = match part {
+        Protocol(name) => (name, places.kernel.join(format!("{name}.rs"))),
+        Model(name) => (name, places.model.join(format!("{name}.rs"))),
+    };
+    let path = if path.ends_with(mutant.file) {
+        changed(mutant, &path, &places.out)
+    } else {
+        path
+    };
+    let import = match *name {
+        "scenarios" | "chores" => format!("use {name}::*;"),
+        _ => String::new(),
+    };
+    format!("#[path = {path:?}] mod {name}; {import}\n")
 }
 
 fn changed(mutant: &Mutant, path: &Path, out: &Path) -> PathBuf {
