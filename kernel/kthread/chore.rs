@@ -40,7 +40,11 @@ pub enum Again {
 /// call at a time. What the body keeps from one to the next, its closure holds.
 ///
 /// A stop breaks the waits of a call, and lets no other begin. A body that returns an error, or
-/// [`Again::Never`], has ended. All else is as with `Work`: a chore belongs to a [`Scope`].
+/// [`Again::Never`], has ended. All else is as with `Work`: a chore belongs to a [`Scope`], and to
+/// drop the handle is to stop it, which sleeps.
+///
+/// Times are counted in the kernel's timer ticks, rounded up. Where ticks come late and then in a
+/// row, as in a virtual machine that was not given a CPU, one can be shorter by as much.
 ///
 /// # Examples
 ///
@@ -59,8 +63,9 @@ pub enum Again {
 pub struct Chore(Handle<Item, Again>);
 
 impl Chore {
-    /// Has `body` called for the first time after the time `first`, which is rounded up to the
-    /// kernel's timer ticks, as all times here are. It runs on `system_dfl_wq`, on any CPU.
+    /// Has `body` called for the first time after the time `first`. It runs on `system_dfl_wq`, on
+    /// any CPU. For each call it is moved to the worker's stack: what is large in it should be
+    /// boxed.
     ///
     /// It belongs to `scope`, whose end is its end at the latest.
     ///
@@ -76,7 +81,7 @@ impl Chore {
         Ok(Self(Handle::new(block)))
     }
 
-    /// The bell that has the body called before its time.
+    /// The bell that has the body called before its time. Never sleeps.
     pub fn bell(&self) -> Bell {
         Bell(self.0.shared())
     }
@@ -97,12 +102,12 @@ impl Chore {
         self.0.join()
     }
 
-    /// Whether the body has ended.
+    /// Whether the body has ended. Only looks; a [`Self::join`] is short then.
     pub fn is_finished(&self) -> bool {
         self.0.host().life().is_ended()
     }
 
-    /// Lets it go on without a handle, until its body ends or its scope does.
+    /// Lets it go on without a handle, until its body ends or its scope does. May sleep.
     pub fn leave(self) {
         self.0.leave();
     }
