@@ -158,6 +158,132 @@ pub(crate) fn asked_chore_does_not_wait_for_its_time(bench: &Bench<'_>) -> Verdi
     Ok(Passed::Now)
 }
 
+/// Neither the first call nor a later one comes long before its time, be that longer than the
+/// kernel's timers count. How exact it is can't be told here: ticks come late on a busy machine,
+/// and then in a row.
+pub(crate) fn chore_is_not_called_early(bench: &Bench<'_>) -> Verdict {
+    const BEYOND: Delta = Delta::from_nanos(i64::MAX);
+
+    let scope = bench.scope()?;
+    let calls = Count::new()?;
+    let chore = Chore::start(&scope, BEYOND, {
+        let calls = calls.clone();
+        move |_: &AnyStop| {
+            calls.up();
+            Ok(Again::After(BEYOND))
+        }
+    })?;
+    fsleep(Delta::from_millis(50));
+    claim!(calls.get() == 0);
+    chore.bell().ring();
+    await_count(&calls, 1);
+    fsleep(Delta::from_millis(50));
+    claim!(calls.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// Whoever drops the handle waits for a call that runs, and there is none after that.
+pub(crate) fn dropped_chore_is_stopped(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (calls, ended, drops) = (Count::new()?, Count::new()?, Count::new()?);
+    let held = drops.on_drop();
+    let chore = Chore::start(&scope, Delta::ZERO, {
+        let (calls, ended) = (calls.clone(), ended.clone());
+        move |stop: &AnyStop| {
+            let _held = &held;
+            calls.up();
+            let stopped = stop.sleep(FOR_EVER);
+            // It takes its time to see that.
+            fsleep(Delta::from_millis(20));
+            ended.up();
+            stopped?;
+            Ok(Again::Never)
+        }
+    })?;
+    let bell = chore.bell();
+    await_count(&calls, 1);
+    drop(chore);
+    claim!(ended.get() == 1 && drops.get() == 1);
+    claim!(scope.live() == 0);
+    bell.ring();
+    fsleep(Delta::from_millis(20));
+    claim!(calls.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// Nothing comes of a ring after the end, though the memory is another's right away.
+pub(crate) fn ring_after_the_end(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for round in 0..200 {
+        let chore = Chore::start(&scope, FOR_EVER, |_: &AnyStop| Ok(Again::Never))?;
+        let bell = chore.bell();
+        let outcome = if round % 2 == 0 {
+            bell.ring();
+            chore.join()
+        } else {
+            chore.stop()
+        };
+        drop(chore);
+        bell.ring();
+        // The last that knows it.
+        drop(bell);
+        claim!(outcome == [Outcome::Ended(Again::Never), Outcome::Stopped][round % 2]);
+    }
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+/// A body that holds its own handle is told that it can't wait for itself, and stopped; so is one
+/// that drops it, whose end is left to the scope.
+pub(crate) fn chore_that_stops_itself(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for drops_it in [false, true] {
+        let (itself, dropped) = (Count::new()?, Count::new()?);
+        let held = dropped.on_drop();
+        let (sender, receiver) = kthread::channel::<Chore>(1)?;
+        let chore = Chore::start(&scope, Delta::ZERO, {
+            let itself = itself.clone();
+            move |stop: &AnyStop| {
+                let _held = &held;
+                let own = receiver.receive(stop)?;
+                if !drops_it && own.join() == Outcome::Itself && own.stop() == Outcome::Itself {
+                    itself.up();
+                }
+                drop(own);
+                stop.check()?;
+                Ok(Again::After(Delta::ZERO))
+            }
+        })?;
+        claim!(sender.try_send(chore).is_ok());
+        await_count(&dropped, 1);
+        claim!(itself.get() == i32::from(!drops_it));
+    }
+    scope.stop();
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+/// There is none where its scope has gone, and its closure has been dropped.
+pub(crate) fn chore_of_a_closed_scope(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let inner = scope.nested()?;
+    drop(scope);
+    let (calls, drops) = (Count::new()?, Count::new()?);
+    let held = drops.on_drop();
+    let refused = Chore::start(&inner, Delta::ZERO, {
+        let calls = calls.clone();
+        move |_: &AnyStop| {
+            let _held = &held;
+            calls.up();
+            Ok(Again::After(Delta::ZERO))
+        }
+    });
+    claim!(matches!(refused, Err(ENODEV)));
+    claim!(calls.get() == 0 && drops.get() == 1);
+    claim!(inner.live() == 0);
+    Ok(Passed::Now)
+}
+
 /// A thread that was left and has ended is kept no longer than until a chore comes up.
 pub(crate) fn chore_sweeps_up(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;

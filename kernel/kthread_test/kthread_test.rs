@@ -15,8 +15,8 @@
 
 mod bench;
 mod channels;
-mod chores;
 mod chaos;
+mod chores;
 mod conditions;
 mod detaching;
 mod ending;
@@ -144,6 +144,11 @@ cases! {
     chores::bell_loses_no_ring,
     chores::stop_of_a_chore,
     chores::asked_chore_does_not_wait_for_its_time,
+    chores::chore_is_not_called_early,
+    chores::dropped_chore_is_stopped,
+    chores::ring_after_the_end,
+    chores::chore_that_stops_itself,
+    chores::chore_of_a_closed_scope,
     chores::chore_sweeps_up,
     chores::left_chore_is_joined_by_scope,
     safety::drop_stops_and_joins,
