@@ -177,6 +177,10 @@ pub enum Outside {
     Plug(OutsideModem),
     /// All of them are pulled out.
     Pull,
+    /// The hub is pulled out, with what is plugged into it.
+    PullHub,
+    /// The hub is plugged in again, with nothing plugged into it.
+    PlugHub,
 }
 
 /// A modem that is not emulated in the guest, and so does not sleep with it.
@@ -197,6 +201,9 @@ pub enum Place {
     Controller,
     /// At a hub.
     Hub,
+    /// At a host controller of the generation before, EHCI, which leaves a device of full speed
+    /// to its companion, UHCI: what was there when the modems were sold.
+    Ehci,
 }
 
 /// A time that was measured, or that a limit was reached first.

@@ -269,10 +269,14 @@ impl Vm {
     /// Does something outside of the machine that the guest wants.
     fn change_outside(&mut self, wish: &Outside) -> Result<()> {
         let controller = self.controller.as_mut();
-        let controller = controller.context("this machine has nothing outside of it")?;
+        let (Some(controller), Some(monitor)) = (controller, self.monitor.as_ref()) else {
+            bail!("this machine has nothing outside of it");
+        };
         match wish {
             Outside::Plug(modem) => controller.plug(modem)?,
             Outside::Pull => controller.pull(),
+            Outside::PullHub => controller.pull_hub(monitor)?,
+            Outside::PlugHub => controller.plug_hub(monitor)?,
         }
         Ok(())
     }

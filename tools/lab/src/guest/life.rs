@@ -265,6 +265,11 @@ impl Kept {
         Ok(())
     }
 
+    /// Whether the connection that was opened before is told that it is over.
+    pub fn is_lost(&mut self) -> bool {
+        self.echo().is_err()
+    }
+
     /// The line is up, and the connection works that was opened before.
     pub fn works(&mut self) -> Result<()> {
         self.modem.await_file("line", "up")?;

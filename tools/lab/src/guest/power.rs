@@ -9,12 +9,12 @@ pub mod outside;
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Fault, What};
+use modem::{Crash, Fault, What};
 
 use super::kmsg::Kmsg;
 use super::life::{Kept, gone};
 use super::plugged::{Plugged, options, wait_until};
-use super::removal::Means;
+use super::removal::{Means, nothing_is_left};
 use super::scenarios::Scenario;
 use super::uevents::Uevents;
 use super::{asleep, firmware, modules};
@@ -33,6 +33,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("power::reset_resume_and_rmmod", |_| {
         goes_when_it_wakes_up(Means::Rmmod)
+    }),
+    ("power::reset_resume_of_a_silent_modem", |_| {
+        silent_when_it_wakes_up()
     }),
     ("power::killed_task_wakes_a_modem_up", |_| {
         killed_task_wakes_a_modem_up()
@@ -105,6 +108,42 @@ fn goes_when_it_wakes_up(means: Means) -> Result<()> {
     let taken = |modem: &Plugged| modem.modem().progress().total();
     wait_until("it takes its firmware again", || taken(&kept.modem) > 0)?;
     gone(&kept.modem, means)
+}
+
+/// How long the kernel waits for the first descriptor, each of a score of times.
+struct Patience(String);
+
+impl Patience {
+    const FILE: &str = "/sys/module/usbcore/parameters/initial_descriptor_timeout";
+
+    fn of_msecs(msecs: u32) -> Result<Self> {
+        let before = fs::read_to_string(Self::FILE)?;
+        fs::write(Self::FILE, msecs.to_string()).context("no patience")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::FILE, &self.0);
+    }
+}
+
+/// A modem answers nothing at all when it wakes up. The USB core gives it up, and so does the
+/// driver: its connections are told.
+fn silent_when_it_wakes_up() -> Result<()> {
+    let _quirk = ResetAtResume::new()?;
+    let _patience = Patience::of_msecs(100)?;
+    let mut kept = Kept::of(options(1))?;
+    kept.modem.modem().crash(Crash::Die);
+    doze()?;
+    let device = format!("/sys/bus/usb/devices/{}", kept.modem.device());
+    wait_until("the kernel gives it up", || {
+        !fs::exists(&device).unwrap_or(true)
+    })?;
+    wait_until("nothing is left", || nothing_is_left().is_ok())?;
+    ensure!(kept.is_lost(), "its connection lives on");
+    Ok(())
 }
 
 /// The task that wakes a modem up is killed, and gets no thread for it: there is one later. The

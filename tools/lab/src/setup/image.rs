@@ -21,6 +21,9 @@ const C_DRIVERS: &str = "usbatm speedtch cxacru ueagle-atm xusbatm";
 /// A host controller that is no program.
 const CONTROLLER: &str = "xhci-hcd xhci-pci";
 
+/// One of the generation before, which the debug kernel has not.
+const OLD_CONTROLLER: &str = "ehci-hcd ehci-pci uhci-hcd";
+
 /// What a provider's end of a line needs.
 const PROVIDER: &str = "tun ppp_async";
 
@@ -86,11 +89,11 @@ mv ../initrd.new ../initrd
 /// The kernel's own modules that a guest with this kernel has.
 fn modules_of(flavour: Flavour) -> Vec<&'static str> {
     let own = match flavour {
-        Flavour::Stock => C_DRIVERS,
-        Flavour::Debug => BUILT_IN,
+        Flavour::Stock => vec![C_DRIVERS, OLD_CONTROLLER],
+        Flavour::Debug => vec![BUILT_IN],
     };
-    let lists = [OWN, CONTROLLER, PROVIDER, own];
-    lists.into_iter().flat_map(str::split_whitespace).collect()
+    let lists = [OWN, CONTROLLER, PROVIDER].into_iter().chain(own);
+    lists.flat_map(str::split_whitespace).collect()
 }
 
 /// Makes the image with the modules in `modules` and this very program.

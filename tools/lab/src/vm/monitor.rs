@@ -77,7 +77,8 @@ impl Monitor {
         memory.context("QEMU has not written the machine's memory down")
     }
 
-    fn execute(&self, command: &str, arguments: &Value) -> Result<()> {
+    /// Has QEMU do something, and waits until it has done it.
+    pub fn execute(&self, command: &str, arguments: &Value) -> Result<()> {
         order(
             &self.orders,
             &json!({ "execute": command, "arguments": arguments, "id": command }),

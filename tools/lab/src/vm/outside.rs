@@ -15,7 +15,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use modem::{Fault, Modem, Options};
+use serde_json::json;
 
+use super::monitor::Monitor;
 use crate::guest::firmware;
 use crate::protocol::{OutsideModem, Place};
 
@@ -25,18 +27,20 @@ pub struct Controller {
     modems: BTreeMap<Place, Modem>,
 }
 
-/// What QEMU calls the place's socket, and where the device is that it makes of it.
-fn names(place: Place) -> (&'static str, &'static str) {
+/// What QEMU calls the place's socket, and at which port of which bus the device is that it
+/// makes of it.
+fn names(place: Place) -> (&'static str, &'static str, &'static str) {
     match place {
-        Place::Controller => ("usb-root", "2"),
-        Place::Hub => ("usb-hub", "1.1"),
+        Place::Controller => ("usb-root", "usb.0", "2"),
+        Place::Hub => ("usb-hub", "usb.0", "1.1"),
+        Place::Ehci => ("usb-ehci", "ehci.0", "1"),
     }
 }
 
 impl Controller {
     /// A controller whose sockets are called like `socket`, with other endings.
     pub fn new(socket: &Path) -> Self {
-        let places = [Place::Controller, Place::Hub].into_iter();
+        let places = [Place::Controller, Place::Hub, Place::Ehci].into_iter();
         Self {
             sockets: places
                 .map(|place| (place, socket.with_extension(names(place).0)))
@@ -45,19 +49,25 @@ impl Controller {
         }
     }
 
-    /// Has QEMU make it, with a hub.
+    /// Has QEMU make it, with a hub, and one of the generation before.
     pub fn add_to(&self, command: &mut Command) {
         command.args(["-device", "qemu-xhci,id=usb"]);
-        command.args(["-device", "usb-hub,bus=usb.0,port=1,port-power=on"]);
+        command.args(["-device", "usb-hub,id=hub,bus=usb.0,port=1,port-power=on"]);
+        command.args([
+            "-device",
+            "ich9-usb-ehci1,id=ehci,addr=1d.7,multifunction=on",
+            "-device",
+            "ich9-usb-uhci1,masterbus=ehci.0,firstport=0,addr=1d.0,multifunction=on",
+        ]);
         for (&place, socket) in &self.sockets {
-            let (name, port) = names(place);
+            let (name, bus, port) = names(place);
             let path = socket.display();
             command
                 .arg("-chardev")
                 .arg(format!("socket,id={name},path={path},server=on,wait=off"));
             command
                 .arg("-device")
-                .arg(format!("usb-redir,chardev={name},bus=usb.0,port={port}"));
+                .arg(format!("usb-redir,chardev={name},bus={bus},port={port}"));
         }
     }
 
@@ -79,6 +89,28 @@ impl Controller {
     /// Pulls all of them out.
     pub fn pull(&mut self) {
         self.modems.clear();
+    }
+
+    /// Pulls the hub out. QEMU hangs up on what is plugged into it, and forgets its socket.
+    pub fn pull_hub(&self, monitor: &Monitor) -> Result<()> {
+        monitor.execute("device_del", &json!({ "id": "hub" }))
+    }
+
+    /// Plugs the hub in again.
+    pub fn plug_hub(&mut self, monitor: &Monitor) -> Result<()> {
+        self.modems.remove(&Place::Hub);
+        let (name, bus, port) = names(Place::Hub);
+        let socket = self.sockets.get(&Place::Hub).context("there is no hub")?;
+        let address = json!({ "type": "unix", "data": { "path": socket } });
+        let listener = json!({ "addr": address, "server": true, "wait": false });
+        let backend = json!({ "type": "socket", "data": listener });
+        monitor.execute("chardev-add", &json!({ "id": name, "backend": backend }))?;
+        let hub = json!({
+            "driver": "usb-hub", "id": "hub", "bus": bus, "port": "1", "port-power": true,
+        });
+        monitor.execute("device_add", &hub)?;
+        let modem = json!({ "driver": "usb-redir", "chardev": name, "bus": bus, "port": port });
+        monitor.execute("device_add", &modem)
     }
 }
 

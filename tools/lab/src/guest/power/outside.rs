@@ -25,14 +25,23 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("power::comes_up_at_a_hub", |host| {
         comes_up(host, Place::Hub)
     }),
+    ("power::comes_up_at_ehci", |host| {
+        comes_up(host, Place::Ehci)
+    }),
     ("power::sleep_of_a_running_modem", |host| {
-        sleep_is_survived(host, Place::Controller, false)
+        is_survived(sleep, host, Place::Controller, false)
     }),
     ("power::sleep_of_one_that_loses_its_firmware", |host| {
-        sleep_is_survived(host, Place::Controller, true)
+        is_survived(sleep, host, Place::Controller, true)
     }),
     ("power::sleep_of_a_hub", |host| {
-        sleep_is_survived(host, Place::Hub, true)
+        is_survived(sleep, host, Place::Hub, true)
+    }),
+    ("power::sleep_at_ehci", |host| {
+        is_survived(sleep, host, Place::Ehci, true)
+    }),
+    ("power::hibernation_up_to_the_image", |host| {
+        is_survived(hibernate, host, Place::Controller, true)
     }),
     ("power::sleep_in_the_upload", sleep_in_the_upload),
     (
@@ -43,6 +52,15 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         "power::port_is_switched_off_and_on",
         port_is_switched_off_and_on,
     ),
+    ("power::hub_goes_with_a_running_modem", |host| {
+        hub_goes(host, |modem| {
+            let atm = modem.await_up()?;
+            Ok(Some(Pvc::open(atm.number, 8, 35, 1500)?))
+        })
+    }),
+    ("power::hub_goes_in_the_upload", |host| {
+        hub_goes(host, |modem| modem.await_third().map(|()| None))
+    }),
 ];
 
 /// A modem outside of the machine.
@@ -66,7 +84,9 @@ impl<'a> Distant<'a> {
     /// Plugs it in, and waits until the kernel has found it.
     fn plug(host: &'a Host, place: Place, forgets: bool) -> Result<Self> {
         const NUMBER: u8 = 1;
-        modules::modprobe("xhci-pci")?;
+        for module in controllers(place) {
+            modules::modprobe(module)?;
+        }
         let modem = OutsideModem {
             place,
             number: NUMBER,
@@ -100,9 +120,23 @@ impl<'a> Distant<'a> {
         .with_context(|| format!("it says {:?}", self.file(name)))
     }
 
+    fn await_third(&self) -> Result<()> {
+        wait_until("a third is uploaded", || {
+            self.file("firmware_sent").parse().unwrap_or(0) > firmware::TOTAL / 3
+        })
+    }
+
     fn await_up(&self) -> Result<AtmDevice> {
         self.await_file("line", "up")?;
         AtmDevice::of(&self.device).context("it has no ATM device")
+    }
+}
+
+/// The drivers of the place's host controller.
+fn controllers(place: Place) -> &'static [&'static str] {
+    match place {
+        Place::Controller | Place::Hub => &["xhci-pci"],
+        Place::Ehci => &["ehci-pci", "uhci-hcd"],
     }
 }
 
@@ -121,6 +155,15 @@ fn sleep() -> Result<()> {
     fs::write("/sys/power/state", "mem").context("the machine does not go to sleep")
 }
 
+/// The machine does all that comes before it writes down its memory and switches itself off, and
+/// all that comes after it has not: it has nothing to write its memory to.
+fn hibernate() -> Result<()> {
+    fs::write("/sys/power/pm_test", "platform")?;
+    let slept = fs::write("/sys/power/state", "disk");
+    fs::write("/sys/power/pm_test", "none")?;
+    slept.context("the machine does not hibernate")
+}
+
 /// A modem comes up at a host controller that is no program, carries packets, and goes.
 fn comes_up(host: &Host, place: Place) -> Result<()> {
     modules::load(Driver::Ours)?;
@@ -135,9 +178,9 @@ fn comes_up(host: &Host, place: Place) -> Result<()> {
     nothing_is_left()
 }
 
-/// The machine sleeps, and everything on its USB loses its power. The modem is brought back, with
-/// its connections.
-fn sleep_is_survived(host: &Host, place: Place, forgets: bool) -> Result<()> {
+/// The machine falls asleep, and everything on its USB loses its power. The modem is brought back,
+/// with its connections.
+fn is_survived(sleep: fn() -> Result<()>, host: &Host, place: Place, forgets: bool) -> Result<()> {
     let uevents = Uevents::from_now()?;
     modules::load(Driver::Ours)?;
     firmware::install()?;
@@ -178,9 +221,7 @@ fn sleep_in_the_upload(host: &Host) -> Result<()> {
     modules::load(Driver::Ours)?;
     firmware::install()?;
     let modem = Distant::plug(host, Place::Controller, false)?;
-    wait_until("a third is uploaded", || {
-        modem.file("firmware_sent").parse().unwrap_or(0) > firmware::TOTAL / 3
-    })?;
+    modem.await_third()?;
     sleep()?;
     modem.await_up().map(drop)
 }
@@ -211,6 +252,27 @@ fn port_is_switched_off_and_on(host: &Host) -> Result<()> {
     nothing_is_left()?;
     ensure!(there_and_back(&mut pvc).is_err(), "its connection lives on");
     fs::write(port.join("disable"), "0").context("the port is not switched on")?;
+    let atm = modem.await_up()?;
+    echo(&atm, 8, 35, 1500, 1).map(drop)
+}
+
+/// A hub is pulled out with a modem in it that has come so far, and plugged in again, with the
+/// modem. That is a new modem to the kernel; nothing is left of the old one, and the connection
+/// that it may have had is told.
+fn hub_goes(host: &Host, comes: fn(&Distant<'_>) -> Result<Option<Pvc>>) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    firmware::install()?;
+    let modem = Distant::plug(host, Place::Hub, true)?;
+    let pvc = comes(&modem)?;
+    host.say(&FromGuest::Outside(Outside::PullHub));
+    wait_until("the modem is gone", || !modem.is_there())?;
+    wait_until("nothing is left", || nothing_is_left().is_ok())?;
+    if let Some(mut pvc) = pvc {
+        ensure!(there_and_back(&mut pvc).is_err(), "its connection lives on");
+    }
+    drop(modem);
+    host.say(&FromGuest::Outside(Outside::PlugHub));
+    let modem = Distant::plug(host, Place::Hub, true)?;
     let atm = modem.await_up()?;
     echo(&atm, 8, 35, 1500, 1).map(drop)
 }
