@@ -119,7 +119,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     println!("JUnit XML: {}", report.display());
     let lost = fleet.lost();
     if lost > 0 {
-        println!("{lost} machines died of a known fault of QEMU before 8.1 and were replaced.");
+        println!("{lost} machines died of known faults of the emulation and were replaced.");
     }
     println!(
         "{} passed, {} failed",

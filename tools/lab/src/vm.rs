@@ -1,16 +1,17 @@
 //! The virtual machine: QEMU with the stock kernel, its console watched for
 //! what the kernel reports, and a serial line to the lab inside.
 
+mod console;
 mod monitor;
 mod outside;
 mod qemu;
 mod trap;
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,7 @@ use crate::kernel_log::is_report;
 use crate::protocol::{FromGuest, Job, Outside, Purpose, ToGuest};
 use crate::setup::Flavour;
 use crate::setup::image::Image;
+use console::Console;
 use monitor::Monitor;
 use outside::Controller;
 pub use qemu::shell;
@@ -96,10 +98,6 @@ enum Message {
     Ended,
 }
 
-/// The newest lines of the console.
-#[derive(Default)]
-struct Console(VecDeque<String>);
-
 impl Vm {
     /// Boots the guest and waits until it takes jobs.
     pub fn boot(image: &Image, options: &Options) -> Result<Vm> {
@@ -128,37 +126,41 @@ impl Vm {
                     });
                 }
                 Err(error) if lost + 1 >= BOOT_TRIES => return Err(error),
-                Err(_) => lost += 1,
+                Err(error) => {
+                    lost += 1;
+                    let what = error
+                        .downcast_ref()
+                        .map_or("it cannot start", Failure::what);
+                    eprintln!("lab: a machine did not come up ({what}); booting another");
+                }
             }
         }
     }
 
     fn try_boot(image: &Image, options: &Options, accel: Accel, limit: Duration) -> Result<Vm> {
-        let socket = socket_path();
-        let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket)
+        let meeting = Meeting::new();
+        let socket = &meeting.0;
+        let listener = UnixListener::bind(socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
         let hardware = options
             .outside
-            .then(|| (Controller::new(&socket), monitor::Socket::new(&socket)));
-        let mut qemu = qemu::start(image, accel, &socket, hardware.as_ref())?;
+            .then(|| (Controller::new(socket), monitor::Socket::new(socket)));
+        let mut qemu = qemu::start(image, accel, socket, hardware.as_ref())?;
         let (sender, messages) = channel();
-        let console = Arc::new(Mutex::new(Console::default()));
+        let console = Arc::new(Mutex::new(Console::logged_to(&options.console_log)?));
         let output = qemu.stdout.take().context("QEMU has no console")?;
-        watch_console(
-            BufReader::new(output),
-            &options.console_log,
-            Arc::clone(&console),
-            sender.clone(),
-        )?;
+        let output = BufReader::new(output);
+        console::watch(output, Arc::clone(&console), sender.clone());
         let channel = accept(&listener, &mut qemu, &console)?;
-        let _ = std::fs::remove_file(&socket);
+        if let Some(words) = qemu.stderr.take() {
+            console::watch_words(BufReader::new(words), Arc::clone(&console));
+        }
         watch_channel(BufReader::new(channel.try_clone()?), sender);
         let (controller, monitor) = match hardware {
             Some((controller, socket)) => (Some(controller), Some(socket.connect()?)),
             None => (None, None),
         };
-        let vm = Vm {
+        let mut vm = Vm {
             qemu,
             channel,
             messages,
@@ -172,17 +174,19 @@ impl Vm {
         Ok(vm)
     }
 
-    fn await_ready(&self, limit: Duration) -> Result<()> {
+    fn await_ready(&mut self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
+        let mut report = None;
         loop {
             match self
                 .messages
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
             {
                 Ok(Message::FromGuest(FromGuest::Ready)) => return Ok(()),
-                Ok(Message::Report(_) | Message::FromGuest(_)) => {}
+                Ok(Message::Report(line)) => report = report.or(Some(line)),
+                Ok(Message::FromGuest(_)) => {}
                 Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                    bail!(self.failure("the guest died while it booted"))
+                    bail!(self.death(report))
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     bail!(self.failure(&format!(
@@ -251,10 +255,7 @@ impl Vm {
                 Ok(Message::FromGuest(said)) => hear(&said),
                 Ok(Message::Report(line)) => report = report.or(Some(line)),
                 Ok(Message::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                    bail!(self.failure(&match report {
-                        Some(line) => format!("the guest died: {line}"),
-                        None => "the guest died without a word".to_owned(),
-                    }))
+                    bail!(self.death(report))
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     bail!(self.failure(&format!(
@@ -318,11 +319,32 @@ impl Vm {
     /// Switches the machine off; one that does not go by itself is ended.
     pub fn power_off(mut self) {
         if self.send(&ToGuest::PowerOff).is_ok() {
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while Instant::now() < deadline && !matches!(self.qemu.try_wait(), Ok(Some(_))) {
-                thread::sleep(Duration::from_millis(20));
+            self.await_end();
+        }
+    }
+
+    /// How QEMU ends, if it does so in a while.
+    fn await_end(&mut self) -> Option<ExitStatus> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.qemu.try_wait() {
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+                ended => return ended.ok().flatten(),
             }
         }
+    }
+
+    /// How the machine ended, whose kernel reported this before.
+    fn death(&mut self, report: Option<String>) -> Failure {
+        if let Some(line) = report {
+            return self.failure(&format!("the guest died: {line}"));
+        }
+        let ended = match self.await_end() {
+            Some(status) if status.success() => "it was reset or switched off".to_owned(),
+            Some(status) => format!("QEMU ended with {status}"),
+            None => "QEMU has closed its console, and runs on".to_owned(),
+        };
+        self.failure(&format!("the guest died without a word ({ended})"))
     }
 
     /// What happened, with the end of the console.
@@ -334,7 +356,7 @@ impl Vm {
             what,
             format!("the last {CONSOLE_LINES} console lines are above"),
         )
-        .detail(console.0.iter().cloned())
+        .detail(console.newest.iter().cloned())
         .log(&self.console_log)
     }
 }
@@ -370,11 +392,26 @@ fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
         .cloned()
 }
 
-/// Where the lab and one of its machines meet.
-fn socket_path() -> PathBuf {
-    static MACHINES: AtomicUsize = AtomicUsize::new(0);
-    let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("lab-{}-{machine}.sock", std::process::id()))
+/// Where the lab and one of its machines meet: a socket that is gone when they have met, or when
+/// they have not.
+struct Meeting(PathBuf);
+
+impl Meeting {
+    fn new() -> Self {
+        static MACHINES: AtomicUsize = AtomicUsize::new(0);
+        let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lab-{}-{machine}.sock", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        // Of a lab that was killed and had this number.
+        let _ = std::fs::remove_file(&socket);
+        Self(socket)
+    }
+}
+
+impl Drop for Meeting {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// QEMU connects at once, or ends with a message on its standard error.
@@ -384,7 +421,7 @@ fn accept(
     console: &Mutex<Console>,
 ) -> Result<UnixStream> {
     listener.set_nonblocking(true)?;
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         match listener.accept() {
             Ok((stream, _)) => {
@@ -401,41 +438,16 @@ fn accept(
                     let _ = stderr.read_to_string(&mut said);
                 }
                 let mut lines: Vec<_> = said.lines().map(str::to_owned).collect();
-                lines.extend(console.lock().unwrap().0.iter().cloned());
+                lines.extend(console.lock().unwrap().newest.iter().cloned());
                 bail!(Failure::new("QEMU does not start", "its own words are above").detail(lines));
             }
         }
     }
 }
 
-fn watch_console(
-    console: impl BufRead + Send + 'static,
-    log: &Path,
-    newest: Arc<Mutex<Console>>,
-    sender: Sender<Message>,
-) -> Result<()> {
-    let mut log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-    thread::spawn(move || {
-        for line in console.split(b'\n').map_while(std::result::Result::ok) {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            let _ = writeln!(log, "{line}");
-            if is_report(&line) {
-                let _ = sender.send(Message::Report(line.clone()));
-            }
-            let mut newest = newest.lock().unwrap();
-            newest.0.push_back(line);
-            if newest.0.len() > CONSOLE_LINES {
-                newest.0.pop_front();
-            }
-        }
-        let _ = sender.send(Message::Ended);
-    });
-    Ok(())
-}
-
 fn watch_channel(channel: impl BufRead + Send + 'static, sender: Sender<Message>) {
     thread::spawn(move || {
-        for line in channel.lines().map_while(std::result::Result::ok) {
+        for line in console::lines(channel) {
             // Anything else on the line is noise from before the guest set it up.
             if let Ok(message) = serde_json::from_str(&line) {
                 let _ = sender.send(Message::FromGuest(message));

@@ -48,7 +48,12 @@ impl Socket {
             let orders = Arc::clone(&orders);
             move || listen(said, &orders, &sender)
         });
-        Ok(Monitor { orders, answers })
+        let memory = self.0.with_extension("memory");
+        Ok(Monitor {
+            orders,
+            answers,
+            memory,
+        })
     }
 }
 
@@ -63,16 +68,17 @@ pub struct Monitor {
     orders: Arc<Mutex<UnixStream>>,
     /// What it answers to orders that have an id.
     answers: Receiver<Value>,
+    /// Where it writes memory down.
+    memory: PathBuf,
 }
 
 impl Monitor {
     /// What is in the machine's memory at this physical address.
     pub fn memory(&self, address: u64, length: usize) -> Result<Vec<u8>> {
-        let file = std::env::temp_dir().join(format!("lab-{}-memory", std::process::id()));
-        let place = json!({ "val": address, "size": length, "filename": file });
+        let place = json!({ "val": address, "size": length, "filename": self.memory });
         let saved = self.execute("pmemsave", &place);
-        let memory = fs::read(&file);
-        let _ = fs::remove_file(&file);
+        let memory = fs::read(&self.memory);
+        let _ = fs::remove_file(&self.memory);
         saved?;
         memory.context("QEMU has not written the machine's memory down")
     }

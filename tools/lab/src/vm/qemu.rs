@@ -72,10 +72,11 @@ pub fn start(
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
     // The stock kernel knows no page_poison, and doesn't mind.
-    // A kernel that dies while the machine sleeps is to say so.
+    // A kernel that dies while the machine sleeps is to say so. And it is not to look whether the
+    // timer's interrupts come fast enough as it boots: on a busy host they do not.
     command.args([
         "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend no_timer_check",
     ]);
     command
         .stdin(Stdio::null())
