@@ -23,6 +23,9 @@ use crate::transport::{Message, Protocol, Transport};
 use crate::usbredir;
 use crate::vhci::{self, Port};
 
+/// How long a host may take to hang up when a modem is gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why a modem could not be plugged in.
 #[derive(Debug)]
 pub enum Error {
@@ -164,7 +167,10 @@ impl Modem {
             threads: Vec::new(),
         };
         let listener = shared.clone();
-        modem.spawn("modem-rx", move || listener.listen(protocol, reader))?;
+        modem.spawn("modem-rx", move || {
+            listener.listen(protocol, reader);
+            listener.cut();
+        })?;
         modem.spawn("modem-bus", move || shared.keep_time())?;
         Ok(modem)
     }
@@ -283,11 +289,22 @@ impl Modem {
         }
         true
     }
+
+    /// Ends the connection: when the host has done so, or does not for a while.
+    fn hang_up(&self) {
+        let end = Instant::now() + PATIENCE;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+        // It wakes up the thread that listens.
+        self.shared.cut();
+    }
 }
 
 impl Drop for Modem {
     fn drop(&mut self) {
         self.unplug();
+        self.hang_up();
         for thread in self.threads.drain(..) {
             // A panic has been printed already.
             let _ = thread.join();
@@ -302,6 +319,7 @@ impl Shared {
             let message = protocol.read(&mut socket);
             let now = Instant::now();
             match message {
+                Ok(Some(_)) if self.is_gone() => {}
                 Ok(Some(message)) => self.take(now, message),
                 Ok(None) => return self.change(|device| device.unplug(now, Why::Host, None)),
                 Err(error) => {
@@ -395,6 +413,12 @@ impl Shared {
         None
     }
 
+    /// Ends the connection in both directions.
+    fn cut(&self) {
+        // It may be closed already.
+        let _ = self.lock().socket.shutdown(Shutdown::Both);
+    }
+
     /// Whether the device is gone.
     pub(crate) fn is_gone(&self) -> bool {
         self.lock().device.is_gone()
@@ -418,8 +442,10 @@ impl Shared {
             outgoing.clear();
         }
         if device.is_gone() {
-            // It may be closed already; and it wakes up the thread that listens.
-            let _ = socket.shutdown(Shutdown::Both);
+            // It may be closed already. We listen on until the host has hung up, too: `vhci_hcd`
+            // stops sending at the first error, and then loses a transfer that is submitted and
+            // cancelled before it has noticed the end. Whoever waits for that, waits for ever.
+            let _ = socket.shutdown(Shutdown::Write);
         }
         if !device.loop_back.circuits.is_empty() {
             self.packets.notify_all();

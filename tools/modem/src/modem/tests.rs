@@ -223,3 +223,16 @@ fn a_termination_outlives_the_modems_at_its_line() {
         assert!(answer[48 + 5..].starts_with(&expected), "{answer:?}");
     }
 }
+
+#[test]
+fn unplugged_it_listens_until_the_host_has_hung_up() {
+    let (modem, mut host) = plug(Options::new());
+    modem.unplug();
+    assert_eq!(host.read(&mut [0]).unwrap(), 0);
+    // Far more than fits into a socket.
+    for seqnum in 0..50_000 {
+        send(&mut host, [1, seqnum, 1, 0, 0, 0, 0, 0, 0, 0], [0; 8], &[]);
+    }
+    drop(host);
+    drop(modem);
+}
