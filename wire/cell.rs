@@ -159,8 +159,12 @@ impl Header {
     #[inline]
     pub const fn from_bytes(bytes: [u8; HEADER_LEN]) -> Self {
         let [a, b, c, d, _] = bytes;
-        // One load, and all that is wanted out of it.
-        let word = u32::from_be_bytes([a, b, c, d]);
+        Self::from_word(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// Reads all of a header but its error control byte.
+    #[inline]
+    const fn from_word(word: u32) -> Self {
         Self {
             gfc: (word >> 28) as u8,
             vc: Vc {
@@ -205,9 +209,9 @@ impl<'a> Cell<'a> {
 
     /// The cell's header.
     #[inline]
-    pub const fn header(self) -> Header {
-        let [a, b, c, d, e, ..] = *self.0;
-        Header::from_bytes([a, b, c, d, e])
+    pub fn header(self) -> Header {
+        // The length is a constant that fits, so there is no other case. It is one load.
+        Header::from_word(u32::from_be_bytes(*self.0.first_chunk().unwrap_or(&[0; 4])))
     }
 
     /// The cell's payload.

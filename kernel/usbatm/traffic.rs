@@ -60,6 +60,7 @@ use kernel::{
         aref::ARef,
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc, //
@@ -110,6 +111,8 @@ pub(crate) struct Traffic {
     pub(crate) rx: Stream<Rx>,
     #[pin]
     pub(crate) tx: Stream<Tx>,
+    /// Whether packets that have been sent wait for the bottom half.
+    has_done: AtomicFlag,
     #[pin]
     bottom_half: Work<Traffic, BOTTOM_HALF>,
     #[pin]
@@ -155,6 +158,7 @@ impl Traffic {
                 tx_health: Health::new(),
                 rx <- Stream::new(scope, device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
                 tx <- Stream::new(scope, device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
+                has_done: AtomicFlag::new(false),
                 bottom_half <- new_work!("Traffic::bottom_half"),
                 revival <- new_delayed_work!("Traffic::revival"),
             }? Error),
@@ -248,6 +252,14 @@ impl Traffic {
         let _ = workqueue::system_bh().enqueue::<Arc<Self>, BOTTOM_HALF>(self.clone());
     }
 
+    /// Has the bottom half give back what has been sent. Callable from any context.
+    pub(crate) fn queue_return(self: &Arc<Self>) {
+        // ORDERING: To queue the item is a full barrier, also if it is queued already, and so is the
+        // beginning of its run, which sees this.
+        self.has_done.store(true, Relaxed);
+        self.queue_bottom_half();
+    }
+
     /// Submits transfers again after some have failed, and after a moment. Callable from any
     /// context.
     pub(crate) fn queue_revival(self: &Arc<Self>) {
@@ -277,7 +289,10 @@ impl WorkItem<BOTTOM_HALF> for Traffic {
 
     fn run(this: Arc<Self>) {
         this.rx.handler().deliver_all();
-        this.tx.handler().take_done().give_back_all();
+        // Seldom: its lock is not taken in vain.
+        if this.has_done.xchg(false, Relaxed) {
+            this.tx.handler().take_done().give_back_all();
+        }
     }
 }
 

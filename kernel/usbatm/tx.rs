@@ -293,7 +293,7 @@ impl State {
     /// Has the bottom half give back what is done.
     fn hand_over(&self) {
         if let (Some(traffic), false) = (&self.traffic, self.done.is_empty()) {
-            traffic.queue_bottom_half();
+            traffic.queue_return();
         }
     }
 
