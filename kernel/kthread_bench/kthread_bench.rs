@@ -17,6 +17,7 @@
 //! memory for what it shares with its owner, as it has one here; in the kinds of life that end in
 //! `_bare` it has none, as where a driver has room for it in its own data.
 
+mod gear;
 mod life;
 mod session;
 mod ticks;

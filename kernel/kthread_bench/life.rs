@@ -2,9 +2,9 @@
 
 //! Whole lives of threads, from start to end.
 
-use crate::wait::{
-    Gear,
-    Wait, //
+use crate::{
+    gear::Gear,
+    wait::Wait, //
 };
 use kernel::{
     prelude::*,

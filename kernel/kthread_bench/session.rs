@@ -3,10 +3,10 @@
 //! An open `/dev/kthread_bench`: takes commands, and keeps what the last one measured.
 
 use crate::{
+    gear::Gear,
     life::Life,
     ticks,
     wait::{
-        Gear,
         Wait,
         Waiting, //
     }, //
@@ -110,11 +110,12 @@ impl MiscDevice for Session {
             waiting: None,
             measured: KVVec::new(),
         };
+        let scope = Scope::new(this_module::<crate::LocalModule>())?;
         KBox::try_pin_init(
             try_pin_init!(Self {
                 state <- new_mutex!(state),
-                gear: Gear::new()?,
-                scope: Scope::new(this_module::<crate::LocalModule>())?,
+                gear: Gear::new(&scope)?,
+                scope,
             }),
             GFP_KERNEL,
         )

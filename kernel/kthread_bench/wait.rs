@@ -2,32 +2,27 @@
 
 //! The waits that threads are stopped in.
 
+use crate::gear::Gear;
 use kernel::{
     current,
-    device::Bound,
-    faux,
-    new_mutex,
     prelude::*,
     sync::{
         atomic::{
             Acquire,
-            Atomic,
             Release, //
         },
         Arc,
-        Mutex, //
+        Completion, //
     },
     time::Delta, //
 };
 use kthread::{
-    channel,
+    Again,
     AnyStop,
     Builder,
-    Completion,
-    Condition,
-    Receiver,
+    Chore,
     Scope,
-    Sender,
+    Signal,
     Stop,
     Thread,
     Ticker,
@@ -36,45 +31,6 @@ use kthread::{
 
 /// Longer than anybody measures: an hour.
 const LONG: Delta = Delta::from_secs(3600);
-
-/// What the waits wait for, and never get.
-#[pin_data]
-pub(crate) struct Gear {
-    #[pin]
-    never: Completion,
-    #[pin]
-    flag: Mutex<bool>,
-    #[pin]
-    changed: Condition,
-    _sender: Sender<u8>,
-    receiver: Receiver<u8>,
-    device: faux::Registration,
-    /// The process number of the worker that runs a work item.
-    worker: Atomic<i32>,
-}
-
-impl Gear {
-    pub(crate) fn new() -> Result<Arc<Self>> {
-        let (sender, receiver) = channel(1)?;
-        Arc::pin_init(
-            try_pin_init!(Self {
-                never <- Completion::new(),
-                flag <- new_mutex!(false),
-                changed <- Condition::new(),
-                _sender: sender,
-                receiver,
-                device: faux::Registration::new(c"kthread_bench", None)?,
-                worker: Atomic::new(0),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    fn device(&self) -> &kernel::device::Device {
-        let device: &faux::Device<Bound> = self.device.as_ref();
-        device.as_ref()
-    }
-}
 
 /// A kind of wait.
 #[derive(Clone, Copy)]
@@ -93,8 +49,18 @@ pub(crate) enum Wait {
     Condition,
     /// For a value out of a channel.
     Channel,
+    /// For room in a channel.
+    FullChannel,
+    /// For a lock that another thread holds.
+    Lock,
+    /// For a signal from user space.
+    Signals,
+    /// For the end of another thread.
+    Join,
     /// For a completion, in a work item.
     Work,
+    /// None: a chore between two rounds.
+    Chore,
     /// For firmware, which user space never delivers.
     Firmware,
 }
@@ -109,7 +75,12 @@ impl Wait {
             "tick" => Self::Tick,
             "condition" => Self::Condition,
             "channel" => Self::Channel,
+            "full_channel" => Self::FullChannel,
+            "lock" => Self::Lock,
+            "signals" => Self::Signals,
+            "join" => Self::Join,
             "work" => Self::Work,
+            "chore" => Self::Chore,
             "firmware" => Self::Firmware,
             _ => return Err(EINVAL),
         })
@@ -118,8 +89,10 @@ impl Wait {
     /// Starts what goes into this wait; returns when it is about to.
     pub(crate) fn start(self, scope: &Scope, gear: &Arc<Gear>) -> Result<Waiting> {
         let gear = gear.clone();
-        if matches!(self, Self::Work) {
-            return Waiting::queue(scope, gear);
+        match self {
+            Self::Work => return Waiting::queue(scope, gear),
+            Self::Chore => return Waiting::start_chore(scope, gear),
+            _ => (),
         }
         let thread = Builder::new(fmt!("bench")).spawn_ready(scope, move |stop| {
             stop.ready();
@@ -131,7 +104,7 @@ impl Wait {
     /// Waits until a stop comes.
     pub(crate) fn wait(self, stop: &Stop, gear: &Gear) -> kthread::Result {
         match self {
-            Self::Idle | Self::Completion | Self::Work => stop.wait(&gear.never)?,
+            Self::Idle | Self::Completion | Self::Work | Self::Chore => stop.wait(&gear.never)?,
             Self::Sleep => stop.sleep(LONG)?,
             Self::Timeout => drop(stop.wait_timeout(&gear.never, LONG)?),
             Self::Tick => drop(Ticker::new(LONG)?.wait(stop)?),
@@ -140,6 +113,15 @@ impl Wait {
                 drop(gear.changed.wait_while(stop, flag, |flag| !*flag)?);
             }
             Self::Channel => drop(gear.receiver.receive(stop)),
+            Self::FullChannel => drop(gear.full.send(stop, 0)),
+            Self::Lock => drop(stop.lock(&gear.lock)?),
+            Self::Signals => {
+                stop.listen(&[Signal::HUP]);
+                let _ = stop.wait_signals()?;
+            }
+            Self::Join => {
+                let _ = stop.join(&gear.other)?;
+            }
             Self::Firmware => drop(stop.request_firmware(c"kthread_bench-none", gear.device())?),
         }
         Ok(())
@@ -151,6 +133,8 @@ pub(crate) enum Waiting {
     Thread(Thread<()>),
     /// A work item, and the process number of the worker that it sleeps in.
     Work(Work<()>, i32),
+    /// A chore, and the process number of the worker that has run its first round.
+    Chore(Chore, i32),
 }
 
 impl Waiting {
@@ -167,11 +151,26 @@ impl Waiting {
         Ok(Self::Work(work, gear.worker.load(Acquire)))
     }
 
-    /// The process number of who waits.
+    /// Starts a chore that does not come up again, and waits for its only round.
+    fn start_chore(scope: &Scope, gear: Arc<Gear>) -> Result<Self> {
+        let begun = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
+        let chore = Chore::start(scope, Delta::ZERO, {
+            let (gear, begun) = (gear.clone(), begun.clone());
+            move |_: &AnyStop| {
+                gear.worker.store(current!().pid(), Release);
+                begun.complete_all();
+                Ok(Again::After(LONG))
+            }
+        })?;
+        begun.wait_for_completion();
+        Ok(Self::Chore(chore, gear.worker.load(Acquire)))
+    }
+
+    /// The process number of who waits; of a chore, of who sleeps when the round is over.
     pub(crate) fn pid(&self) -> i32 {
         match self {
             Self::Thread(thread) => thread.pid(),
-            Self::Work(_, worker) => *worker,
+            Self::Work(_, worker) | Self::Chore(_, worker) => *worker,
         }
     }
 
@@ -179,6 +178,7 @@ impl Waiting {
         match self {
             Self::Thread(thread) => drop(thread.stop()),
             Self::Work(work, _) => drop(work.stop()),
+            Self::Chore(chore, _) => drop(chore.stop()),
         }
     }
 }

@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
+#include <linux/rtmutex.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -27,7 +28,7 @@ struct job {
 	struct session *session;
 	struct completion ready;
 	struct completion ended;
-	struct work_struct work;
+	struct delayed_work work;
 	pid_t worker;
 };
 
@@ -53,6 +54,11 @@ struct session {
 	struct wait_queue_head changed;
 	bool flag;
 
+	/* A thread that holds the lock as long as the file is open. */
+	struct task_struct *other;
+	struct job other_job;
+	struct rt_mutex held;
+
 	/* What the last command measured. */
 	s64 *values;
 	size_t count;
@@ -63,17 +69,17 @@ struct session {
 	s64 last_tick;
 };
 
-/* A kind of wait: the thread function, and whether it waits killably. */
+/* A kind of wait: the thread function, and whether it waits killably; or the work function. */
 struct wait {
 	const char *name;
 	int (*body)(void *job);
 	bool killable;
-	bool is_work;
+	work_func_t work;
 };
 
 const struct wait *find_wait(const char *name);
 int idle(void *job);
-void work_item(struct work_struct *work);
+int hold_lock(void *job);
 
 struct job *new_job(struct session *s);
 void free_job(struct job *job);

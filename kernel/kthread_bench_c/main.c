@@ -27,8 +27,8 @@ static int make_room(struct session *s, size_t count)
 
 static int queue_work_item(struct session *s, const struct wait *wait, struct job *job)
 {
-	INIT_WORK(&job->work, work_item);
-	queue_work(system_dfl_wq, &job->work);
+	INIT_DELAYED_WORK(&job->work, wait->work);
+	queue_delayed_work(system_dfl_wq, &job->work, 0);
 	wait_for_completion(&job->ready);
 	s->waiting_job = job;
 	s->wait = wait;
@@ -48,7 +48,7 @@ static int start_waiting(struct session *s, const char *name)
 	job = new_job(s);
 	if (!job)
 		return -ENOMEM;
-	if (wait->is_work)
+	if (wait->work)
 		return queue_work_item(s, wait, job);
 	task = begin_thread(job, wait->body);
 	if (IS_ERR(task)) {
@@ -65,9 +65,9 @@ static int start_waiting(struct session *s, const char *name)
 
 static void stop_waiting(struct session *s)
 {
-	if (s->wait->is_work) {
+	if (s->wait->work) {
 		complete(&s->waiting_job->ended);
-		cancel_work_sync(&s->waiting_job->work);
+		cancel_delayed_work_sync(&s->waiting_job->work);
 		return;
 	}
 	if (s->wait->killable)
@@ -136,9 +136,27 @@ static ssize_t bench_read(struct file *file, char __user *to, size_t length, lof
 	return read;
 }
 
+/* Everything but the session's memory and its device. */
+static int set_up(struct session *s)
+{
+	mutex_init(&s->lock);
+	init_completion(&s->never);
+	init_waitqueue_head(&s->changed);
+	rt_mutex_init(&s->held);
+	s->other_job.session = s;
+	init_completion(&s->other_job.ready);
+	init_completion(&s->other_job.ended);
+	s->other = begin_thread(&s->other_job, hold_lock);
+	if (IS_ERR(s->other))
+		return PTR_ERR(s->other);
+	wait_for_completion(&s->other_job.ready);
+	return 0;
+}
+
 static int bench_open(struct inode *inode, struct file *file)
 {
 	struct session *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	int error;
 
 	if (!s)
 		return -ENOMEM;
@@ -147,9 +165,12 @@ static int bench_open(struct inode *inode, struct file *file)
 		kfree(s);
 		return -ENODEV;
 	}
-	mutex_init(&s->lock);
-	init_completion(&s->never);
-	init_waitqueue_head(&s->changed);
+	error = set_up(s);
+	if (error) {
+		faux_device_destroy(s->device);
+		kfree(s);
+		return error;
+	}
 	file->private_data = s;
 	return 0;
 }
@@ -162,6 +183,7 @@ static int bench_release(struct inode *inode, struct file *file)
 		stop_waiting(s);
 		free_job(s->waiting_job);
 	}
+	kthread_stop_put(s->other);
 	faux_device_destroy(s->device);
 	kvfree(s->values);
 	kfree(s);

@@ -44,14 +44,54 @@ static int sleeping(void *data)
 	return 0;
 }
 
+static int await(struct job *job, struct completion *done)
+{
+	complete(&job->ready);
+	while (!kthread_should_stop())
+		if (!wait_for_completion_interruptible(done))
+			break;
+	return 0;
+}
+
 static int completion(void *data)
 {
 	struct job *job = data;
 
+	return await(job, &job->session->never);
+}
+
+/* Nothing of kthread.h waits for a thread to end by itself: it completes this then. */
+static int join(void *data)
+{
+	struct job *job = data;
+
+	return await(job, &job->session->other_job.ended);
+}
+
+/* The other thread: what the next one waits for, and what is joined. */
+int hold_lock(void *data)
+{
+	struct job *job = data;
+
+	rt_mutex_lock(&job->session->held);
+	idle(job);
+	rt_mutex_unlock(&job->session->held);
+	complete(&job->ended);
+	return 0;
+}
+
+static int locking(void *data)
+{
+	struct job *job = data;
+	struct rt_mutex *held = &job->session->held;
+
 	complete(&job->ready);
-	while (!kthread_should_stop())
-		if (!wait_for_completion_interruptible(&job->session->never))
+	while (!kthread_should_stop()) {
+		if (!rt_mutex_lock_interruptible(held)) {
+			rt_mutex_unlock(held);
 			break;
+		}
+	}
 	return 0;
 }
 
@@ -67,7 +107,7 @@ static int timeout(void *data)
 	return 0;
 }
 
-/* What feeds a queue wakes its reader in the same way. */
+/* What feeds a queue wakes its reader in the same way, and what empties it its writer. */
 static int condition(void *data)
 {
 	struct job *job = data;
@@ -78,14 +118,34 @@ static int condition(void *data)
 	return 0;
 }
 
-/* Nothing stops a work item but what it waits for: its stopper completes this. */
-void work_item(struct work_struct *work)
+/* The signal would end the wait as well. None comes. */
+static int signals(void *data)
 {
-	struct job *job = container_of(work, struct job, work);
+	struct job *job = data;
+
+	allow_signal(SIGHUP);
+	complete(&job->ready);
+	wait_event_interruptible(job->session->changed, kthread_should_stop());
+	return 0;
+}
+
+/* Nothing stops a work item but what it waits for: its stopper completes this. */
+static void work_item(struct work_struct *work)
+{
+	struct job *job = container_of(to_delayed_work(work), struct job, work);
 
 	job->worker = task_pid_nr(current);
 	complete(&job->ready);
 	wait_for_completion(&job->ended);
+}
+
+static void come_up_again(struct work_struct *work)
+{
+	struct job *job = container_of(to_delayed_work(work), struct job, work);
+
+	job->worker = task_pid_nr(current);
+	queue_delayed_work(system_dfl_wq, &job->work, secs_to_jiffies(LONG_SECONDS));
+	complete(&job->ready);
 }
 
 /* kthread_stop() does not break this wait: its stopper sends SIGKILL too. */
@@ -110,7 +170,12 @@ static const struct wait waits[] = {
 	{ "tick", sleeping },
 	{ "condition", condition },
 	{ "channel", condition },
-	{ "work", .is_work = true },
+	{ "full_channel", condition },
+	{ "lock", locking },
+	{ "signals", signals },
+	{ "join", join },
+	{ "work", .work = work_item },
+	{ "chore", .work = come_up_again },
 	{ "firmware", firmware, .killable = true },
 };
 
