@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A driver that leaks a running transfer, as safe code may.
+//! A driver that leaks running transfers, as safe code may.
 //!
-//! Its probe starts a stream, forgets it, and refuses the device: so it is bound to nothing, and
-//! the USB core has nothing to end when it goes. A device that tells something afterwards must not
-//! find a handler whose module is gone.
+//! Its probe starts them, forgets them, and refuses the device: so it is bound to nothing, and the
+//! USB core has nothing to end when it goes. Of one product it leaks a stream: a device that tells
+//! something afterwards must not find a handler whose module is gone. Of the other it leaks threads
+//! and a chore that wait for [transfers].
+
+mod transfers;
 
 use kernel::{
     device,
@@ -14,17 +17,35 @@ use kernel::{
 use kthread::Scope;
 use wire::speedtch as modem;
 
+/// The product of which transfers are leaked that somebody waits for.
+const TRANSFERS_PRODUCT: u16 = 0x7e57;
+
+/// What is leaked.
+enum Leak {
+    Stream,
+    Transfers,
+}
+
 usb::device_table!(
     DEVICES,
-    (),
-    [(usb::DeviceId::new(modem::VENDOR_ID, modem::PRODUCT_ID), ())]
+    Leak,
+    [
+        (
+            usb::DeviceId::new(modem::VENDOR_ID, modem::PRODUCT_ID),
+            Leak::Stream
+        ),
+        (
+            usb::DeviceId::new(modem::VENDOR_ID, TRANSFERS_PRODUCT),
+            Leak::Transfers
+        ),
+    ]
 );
 
 usb::module_usb_driver! {
     type: Leaker,
     name: "usb_test",
     authors: ["Threadline developers"],
-    description: "A driver that leaks a running transfer",
+    description: "A driver that leaks running transfers",
     license: "GPL",
 }
 
@@ -42,15 +63,20 @@ impl usb::Handler for Listener {
 }
 
 impl usb::Driver for Leaker {
-    type IdInfo = ();
+    type IdInfo = Leak;
     type Data = ();
-    const ID_TABLE: usb::IdTable<()> = &DEVICES;
+    const ID_TABLE: usb::IdTable<Leak> = &DEVICES;
 
     fn probe<'a>(
         interface: &'a usb::Interface<device::Core<'_>>,
-        _info: Option<&'static ()>,
+        info: Option<&'static Leak>,
     ) -> impl PinInit<(), Error> + 'a {
-        leak(interface).and(Err::<(), _>(ENODEV))
+        let leaked = match info {
+            Some(Leak::Stream) => leak(interface),
+            Some(Leak::Transfers) => transfers::leak(interface),
+            None => Ok(()),
+        };
+        leaked.and(Err::<(), _>(ENODEV))
     }
 
     fn disconnect(_interface: &usb::Interface<device::Core<'_>>, _data: Pin<&()>) {}

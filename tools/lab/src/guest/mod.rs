@@ -29,6 +29,7 @@ mod socket;
 mod stops;
 pub mod surface;
 pub mod sysfs;
+mod transfers;
 pub mod uevents;
 pub mod usbfs;
 pub mod words;

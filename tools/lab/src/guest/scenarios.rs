@@ -19,7 +19,7 @@ use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
     Host, asleep, clients, firmware, hostile, kexample, life, line, modules, power, stops, surface,
-    words,
+    transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -68,6 +68,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
         .chain(power::SCENARIOS)
+        .chain(transfers::SCENARIOS)
         .chain(words::SCENARIOS)
         .chain(stops::SCENARIOS)
 }
