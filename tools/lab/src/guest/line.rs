@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Answer, Event, Failure, Fault, Said, What};
@@ -15,6 +16,9 @@ use super::uevents::Uevents;
 use super::{firmware, modules};
 use crate::protocol::Driver;
 
+/// The endpoint of all requests.
+const CONTROL: u8 = 0;
+
 /// The scenarios of this page.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("line::half_mute_modem_is_left_in_peace", |_| {
@@ -22,6 +26,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("line::mute_modem_with_traffic_is_left_in_peace", |_| {
         mute_modem_with_traffic_is_left_in_peace()
+    }),
+    ("line::polling_outlives_failures", |_| {
+        polling_outlives_failures()
     }),
     ("line::odd_states_are_logged", |_| {
         odd_states_are_logged(Driver::Ours)
@@ -87,6 +94,43 @@ fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
     let told = uevents.values(&modem.interface(), "USBATM_EVENT");
     ensure!(told == ["usable"], "user space was told {told:?}");
     modem.await_file("phase", "watching the line")
+}
+
+/// A modem fails to answer once, and is asked again without having told of anything: how else
+/// would anybody learn that its line has gone down?
+fn polling_outlives_failures() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let uevents = Uevents::from_now()?;
+    // It refuses, and it says nothing.
+    let failures = [Said::Fail(Failure::Stall), Said::Bytes(Vec::new())];
+    let mut modems = Vec::new();
+    for (failure, number) in failures.into_iter().zip(1..) {
+        let options = options(number)
+            .running()
+            .training(Duration::from_millis(10));
+        let modem = Plugged::new(options)?;
+        // It tells nothing of its line by itself, from whenever it is listened to.
+        modem.modem().say(INTERRUPT_IN, [Said::Silence]);
+        modems.push((modem, failure));
+    }
+    for (modem, _) in &modems {
+        modem.await_up()?;
+        wait_until("it is listened to", || modem.modem().unheard() == 0)?;
+    }
+    for (modem, failure) in &modems {
+        modem.modem().say(CONTROL, [failure.clone()]);
+    }
+    for (modem, _) in &modems {
+        wait_until("it is asked", || modem.modem().unheard() == 0)?;
+        modem.modem().drop_line();
+    }
+    for (modem, _) in &modems {
+        wait_until("somebody notices that the line is down", || {
+            let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+            told.iter().any(|event| event == "line-down")
+        })?;
+    }
+    Ok(())
 }
 
 /// Has the modem asked how its line is.
