@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use modem::{Fault, Options, Stage, What};
+use modem::{Answer, Fault, Options, Stage, What};
+use wire::speedtch::STATUS_F;
 
 use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, wait_until};
@@ -37,6 +38,8 @@ pub enum Phase {
     Select,
     /// The modem answers none of the start-up requests.
     StartUp,
+    /// The modem never tells how its line is.
+    LineStatus,
     /// The line is up, a VCC is open, and packets come and go.
     Traffic,
     /// The line is up, nothing happens.
@@ -45,7 +48,7 @@ pub enum Phase {
 
 impl Phase {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::FirmwareWait,
         Self::Upload,
         Self::UploadStuck,
@@ -55,6 +58,7 @@ impl Phase {
         Self::Boot,
         Self::Select,
         Self::StartUp,
+        Self::LineStatus,
         Self::Traffic,
         Self::Idle,
     ];
@@ -71,6 +75,7 @@ impl Phase {
             Self::Boot => "boot",
             Self::Select => "select",
             Self::StartUp => "start_up",
+            Self::LineStatus => "line_status",
             Self::Traffic => "traffic",
             Self::Idle => "idle",
         }
@@ -129,6 +134,10 @@ impl Phase {
             Self::BlockRead => options.fault(Fault::SilentBlock(Stage::One)),
             Self::Select => options.running().fault(Fault::SilentSelect),
             Self::StartUp => options.fault(Fault::SilentStartUp),
+            // The last of the questions: whether it is alive it does tell.
+            Self::LineStatus => options
+                .running()
+                .fault(Fault::Answers(STATUS_F, Answer::Silence)),
             Self::Traffic | Self::Idle => options.running().training(Duration::from_millis(10)),
             Self::FirmwareWait | Self::Upload | Self::Reset | Self::BackOff | Self::Boot => options,
         }
@@ -160,7 +169,11 @@ impl Phase {
                 let is_c = modem.file("phase").is_empty();
                 modem.is_waiting() || (is_c && modem.was_asked() && modem.threads().is_empty())
             })?,
-            Self::UploadStuck | Self::BlockRead | Self::Select | Self::StartUp => {
+            Self::UploadStuck
+            | Self::BlockRead
+            | Self::Select
+            | Self::StartUp
+            | Self::LineStatus => {
                 modem
                     .await_event("get stuck", |what| matches!(what, What::Stuck { .. }))
                     .map(drop)?;
