@@ -33,6 +33,7 @@ mod signalling;
 mod starting;
 mod stopping;
 mod ticking;
+mod waiting;
 mod working;
 
 use bench::{
@@ -132,7 +133,7 @@ cases! {
     shielding::shield_hands_the_signal_on,
     shielding::shields_nest,
     working::work_ends_by_itself,
-    working::stop_breaks_the_waits_of_work,
+    waiting::stop_breaks_the_waits_of_work,
     working::stop_before_work_ran,
     working::stop_work_from_two_places,
     working::leaked_work_is_joined_by_scope,

@@ -26,7 +26,6 @@ use kthread::{
     Outcome,
     Scope,
     Stop,
-    Ticker,
     Work, //
 };
 
@@ -62,36 +61,6 @@ pub(crate) fn work_ends_by_itself(bench: &Bench<'_>) -> Verdict {
     claim!(failing.wait_ready() == Err(EIO.into()));
     claim!(failing.join() == Outcome::Failed(EIO));
     claim!(scope.live() == 0);
-    Ok(Passed::Now)
-}
-
-/// In every kind of wait. What has broken it is not left to the worker, which the work after it
-/// shares, as a rule.
-pub(crate) fn stop_breaks_the_waits_of_work(bench: &Bench<'_>) -> Verdict {
-    let scope = bench.scope()?;
-    let never = event()?;
-    let endless = Builder::new(fmt!("endless")).spawn(&scope, |stop| Ok(stop.sleep(FOR_EVER)?))?;
-    let endless = Arc::new(endless, GFP_KERNEL)?;
-    for round in 0..60 {
-        let (never, endless) = (never.clone(), endless.clone());
-        let work = Work::queue(&scope, move |stop: &AnyStop| {
-            stop.ready();
-            match round % 5 {
-                0 => stop.sleep(FOR_EVER)?,
-                1 => stop.wait(&never)?,
-                2 => return Ok(stop.wait_timeout(&never, FOR_EVER)?),
-                3 => return Ok(Ticker::new(FOR_EVER)?.wait(stop)?.number == 0),
-                _ => return Ok(stop.join(&endless)? == Outcome::Stopped),
-            }
-            Ok(true)
-        })?;
-        claim!(work.wait_ready().is_ok());
-        claim!(work.stop() == Outcome::Stopped);
-
-        let next = Work::queue(&scope, |_: &AnyStop| Ok(current!().signal_pending()))?;
-        claim!(next.join() == Outcome::Ended(false));
-    }
-    claim!(endless.stop() == Outcome::Stopped);
     Ok(Passed::Now)
 }
 
