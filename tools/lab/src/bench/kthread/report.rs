@@ -15,6 +15,9 @@ const LIFE_GOAL: f64 = 1.02;
 const STOP_GOAL: f64 = 2.0;
 /// A life may take this many blocks of memory more than the kernel takes itself.
 const BLOCKS_GOAL: f64 = 1.0;
+/// Ticks may move by this much each, in nanoseconds. Whoever sleeps for a period after each tick
+/// moves them by the time that it takes to wake up, which is a thousand times that.
+const DRIFT_GOAL: f64 = 1.0;
 
 /// The table and the goals.
 pub fn text(rows: &[Measured]) -> String {
@@ -168,7 +171,12 @@ fn drifts(text: &mut String, measured: &Measured) -> std::fmt::Result {
             )?;
         }
     }
-    Ok(())
+    // Without a single run the goal is missed, too.
+    let runs = Side::new(measured, true).runs;
+    let worst = runs.iter().map(|(drift, _)| drift.abs()).reduce(f64::max);
+    let each = worst.map_or(f64::NAN, |worst| worst / ticks as f64);
+    let what = format!("drift over {ticks} periods: {each:.3} ns each");
+    goal(text, &what, each, DRIFT_GOAL)
 }
 
 #[cfg(test)]
@@ -223,5 +231,21 @@ mod tests {
         assert_eq!(side.runs, [(950.0, 3.0)]);
         assert_eq!(side.samples.len(), PARTS);
         assert_eq!(side.all.len(), 1000);
+    }
+
+    #[test]
+    fn ticks_that_drift_miss_the_goal() {
+        let verdict = |runs: Vec<Vec<f64>>| {
+            let text = goals(&[measured(Row::Ticks, runs, Vec::new())]);
+            let last = text.lines().last().unwrap();
+            last.split(':').next().unwrap().to_owned()
+        };
+        let run = |drift: f64| {
+            let errors = (0..10_000).map(|tick| 500.0 + drift * f64::from(tick));
+            errors.chain([10_000.0]).collect::<Vec<_>>()
+        };
+        assert_eq!(verdict(vec![run(0.0), run(0.5)]), "holds");
+        assert_eq!(verdict(vec![run(0.0), run(-2.0), run(0.0)]), "MISSED");
+        assert_eq!(verdict(Vec::new()), "MISSED");
     }
 }
