@@ -16,7 +16,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, Result, ensure};
 use modem::{Bus, Encapsulation, Options};
 use nix::mount::{MsFlags, mount};
-use wire::cell::Vc;
+use wire::cell::{PAYLOAD_LEN, Vc};
 
 use super::plugged::{self, LIMIT, Plugged, options};
 use super::scenarios::Scenario;
@@ -57,18 +57,18 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("megabytes_over_ppp", |host| {
         with(Driver::Ours, || megabytes_over_ppp(host))
     }),
-    ("connection_comes_back_by_udev", |_| {
-        with(Driver::Ours, || connection_comes_back(Udev::start))
+    ("connection_comes_back_by_udev", |host| {
+        with(Driver::Ours, || connection_comes_back(Udev::start, host))
     }),
     ("line_that_comes_up_is_dialled", |_| {
         with(Driver::Ours, line_that_comes_up_is_dialled)
     }),
-    ("c_driver_connection_comes_back_by_udev", |_| {
-        with(Driver::C, || connection_comes_back(Udev::start))
+    ("c_driver_connection_comes_back_by_udev", |host| {
+        with(Driver::C, || connection_comes_back(Udev::start, host))
     }),
-    ("connection_comes_back_by_systemd", |_| {
+    ("connection_comes_back_by_systemd", |host| {
         with(Driver::Ours, || {
-            connection_comes_back(Udev::start_by_systemd)
+            connection_comes_back(Udev::start_by_systemd, host)
         })
     }),
 ];
@@ -304,15 +304,19 @@ fn fast() -> Options {
     alive().bus(Bus::unlimited())
 }
 
-/// Sends much there and back.
-fn exchange_much(service: &Service, host: &Host) -> Result<()> {
-    let much = if checkers::are_here() {
+/// How much is much here.
+fn much() -> usize {
+    if checkers::are_here() {
         MUCH_CHECKED
     } else {
         MUCH
-    };
+    }
+}
+
+/// Sends much there and back.
+fn exchange_much(service: &Service, host: &Host) -> Result<()> {
     let sum = Cell::new(0);
-    service.exchange_followed(much, &|length| {
+    service.exchange_followed(much(), &|length| {
         let before = sum.replace(sum.get() + length);
         if before / NOTED != sum.get() / NOTED {
             host.note(format!("{} MiB have gone", sum.get() >> 20));
@@ -355,32 +359,35 @@ fn line_that_comes_up_is_dialled() -> Result<()> {
     result.and(udev.end())
 }
 
-/// A modem is pulled in the middle of a transfer and plugged in again: by the rule that
-/// this project has for owners, the connection is back, and the transfer goes on. So it
-/// is when the modem has another number then.
-fn connection_comes_back(udev: fn() -> Result<Udev>) -> Result<()> {
+/// A modem is pulled in the middle of much and plugged in again: by the rule that this
+/// project has for owners, the connection is back, and the transfer goes on. So it is when
+/// the modem has another number then.
+fn connection_comes_back(udev: fn() -> Result<Udev>, host: &Host) -> Result<()> {
     let udev = udev()?;
     let mut provider = Provider::new()?;
     let kind = Encapsulation::PppVcMultiplexed;
     provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
     let service = provider.service(PPP_PROVIDER)?;
-    let back = comes_back(&mut provider, &service, &udev);
+    let back = comes_back(&mut provider, &service, &udev, host);
     let result = provider.explain(udev.explain(back));
     // Who persists dials again until it is ended.
     result.and(udev.end())
 }
 
-fn comes_back(provider: &mut Provider, service: &Service, udev: &Udev) -> Result<()> {
-    let (modem, first) = plug(provider, options(1))?;
+fn comes_back(provider: &mut Provider, service: &Service, udev: &Udev, host: &Host) -> Result<()> {
+    // With its firmware to take, on a bus without limit.
+    let modem = || options(1).bus(Bus::unlimited());
+    let (pulled, first) = plug(provider, modem())?;
     let (modem, second) = std::thread::scope(|scope| {
-        let exchange = scope.spawn(|| service.exchange(8 * SOME));
-        let busy = modem.modem().wait_until(LIMIT, |view| {
-            (view.counters.cells_in > 20_000).then_some(())
+        let exchange = scope.spawn(|| exchange_much(service, host));
+        let half = much() / PAYLOAD_LEN / 2;
+        let busy = pulled.modem().wait_until(LIMIT, |view| {
+            (view.counters.cells_in > half as u64).then_some(())
         });
         busy.context("no traffic flows")?;
         ensure!(udev.has_dialled(), "somebody else has dialled");
-        drop(modem);
-        let plugged = plug(provider, options(1))?;
+        drop(pulled);
+        let plugged = plug(provider, modem())?;
         let exchanged = exchange.join();
         exchanged.map_err(|_| anyhow::anyhow!("a thread panicked"))??;
         Ok::<_, anyhow::Error>(plugged)
