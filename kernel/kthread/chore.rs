@@ -43,8 +43,9 @@ pub enum Again {
 /// [`Again::Never`], has ended. All else is as with `Work`: a chore belongs to a [`Scope`], and to
 /// drop the handle is to stop it, which sleeps.
 ///
-/// Times are counted in the kernel's timer ticks, rounded up. Where ticks come late and then in a
-/// row, as in a virtual machine that was not given a CPU, one can be shorter by as much.
+/// Times are counted in the kernel's timer ticks, rounded up, and are a million seconds (some
+/// twelve days) at most. Where ticks come late and then in a row, as in a virtual machine that was
+/// not given a CPU, one can be shorter by as much.
 ///
 /// # Examples
 ///
@@ -122,6 +123,9 @@ pub struct Bell(Arc<dyn Joinable<Item, Again>>);
 impl Bell {
     /// Has the body called as soon as can be, and once more if it is being called now: what was
     /// done before the ring is seen by a call after it. Never sleeps; any context will do.
+    ///
+    /// A call that waits for a worker already queues anew: who rings without end while all workers
+    /// are busy puts it off for as long.
     pub fn ring(&self) {
         self.0.host().hurry();
     }

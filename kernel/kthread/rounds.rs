@@ -36,7 +36,8 @@ pub(crate) trait Queued: World {
     fn queue(&self, delay: Self::Delay);
 
     /// Has a round run as soon as can be: the one that is due, if any. Where one runs now, it is
-    /// another, after that. Does nothing where the item is buried.
+    /// another, after that. Does nothing where the item is buried. A round that waits for a worker
+    /// already queues anew, behind what others have queued meanwhile.
     fn hurry(&self);
 
     /// Breaks the waits of the round that runs and [listens](World::listen), this one and those to
@@ -53,7 +54,7 @@ pub(crate) trait Rounds: Queued + Sized {
     /// What [`World::interrupt`] does to a work item.
     fn reach(&self) {
         self.nudge();
-        // One that has a single round has been queued for it, or never will be.
+        // One that has a single round has been queued for it, is about to be, or never will be.
         if self.recurs() {
             self.hurry();
         }

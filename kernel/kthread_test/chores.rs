@@ -158,9 +158,9 @@ pub(crate) fn asked_chore_does_not_wait_for_its_time(bench: &Bench<'_>) -> Verdi
     Ok(Passed::Now)
 }
 
-/// Neither the first call nor a later one comes long before its time, be that longer than the
-/// kernel's timers count. How exact it is can't be told here: ticks come late on a busy machine,
-/// and then in a row.
+/// Neither the first call nor a later one comes at once, although its time is longer than the
+/// kernel's timers count. How exact times are can't be told here: ticks come late on a busy
+/// machine, and then in a row.
 pub(crate) fn chore_is_not_called_early(bench: &Bench<'_>) -> Verdict {
     const BEYOND: Delta = Delta::from_nanos(i64::MAX);
 

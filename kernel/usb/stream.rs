@@ -56,9 +56,10 @@ pub trait Handler: Send + Sync + Sized + 'static {
     /// A transfer ended, well or not: [`Transfer::result`] says how.
     ///
     /// Called in atomic context, possibly with interrupts disabled: it must not sleep, and the
-    /// locks that it takes are [`SpinLockIrq`](kernel::sync::SpinLockIrq)s. Handlers of one
-    /// stream can run on several CPUs at once. It must not stop or drop its own stream, which
-    /// would wait for itself.
+    /// locks that it takes are [`SpinLockIrq`](kernel::sync::SpinLockIrq)s, or plain ones that are
+    /// only ever taken in bottom halves with interrupts on. Handlers of one stream can run on
+    /// several CPUs at once. A transfer never ends within its own submission, so a lock may be held
+    /// across that. It must not stop or drop its own stream, which would wait for itself.
     ///
     /// A transfer that failed is submitted again at the handler's own risk: a device that fails
     /// each time would keep it busy for ever. Dropping it and calling [`Stream::start`] later is
