@@ -222,6 +222,12 @@ impl AnyStop {
     /// been asked for before.
     ///
     /// A stop that comes meanwhile has to wait for it. If that takes long, the log names the line.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// stop.uninterruptible(|| regulator.enable())??;
+    /// ```
     #[track_caller]
     pub fn uninterruptible<R>(&self, call: impl FnOnce() -> R) -> Result<R, Stopped> {
         self.check()?;

@@ -38,6 +38,16 @@ use kernel::{
 /// let upload = kthread::Builder::new(fmt!("speedtch/{}", path))
 ///     .spawn(&scope, move |stop| device.upload(stop))?;
 /// ```
+///
+/// One that lives beside its device, and says so soon if a stop of it takes long:
+///
+/// ```ignore
+/// let poll = kthread::Builder::new(fmt!("adc/{}", channel))
+///     .fifo_low()
+///     .on_node(node)
+///     .report_after(Delta::from_secs(1))
+///     .spawn(&scope, move |stop| adc.poll(stop))?;
+/// ```
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder<'a> {
     name: fmt::Arguments<'a>,

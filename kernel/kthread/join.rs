@@ -28,6 +28,15 @@ impl AnyStop {
     ///
     /// A thread that waits for itself gets [`Outcome::Itself`], and so does one that waits for a
     /// thread which waits for it, unless that has been asked to stop.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// // A second body needs what the first one finds.
+    /// let Outcome::Ended(table) = stop.join(&scan)? else {
+    ///     return Err(ENODEV.into());
+    /// };
+    /// ```
     #[track_caller]
     pub fn join<T: Send>(&self, thread: &Thread<T>) -> Result<Outcome<T>, Stopped> {
         self.join_any(thread.handle())

@@ -38,6 +38,13 @@ impl Stop {
     ///
     /// An error that it returns after a stop has been asked for counts as [`Error::Stopped`]. It
     /// is not called at all if one was asked for before.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// // A driver's own wrapper of `mutex_lock_killable()`.
+    /// let table = stop.killable(|| bus.lock_table_killable())?;
+    /// ```
     #[track_caller]
     pub fn killable<T>(&self, call: impl FnOnce() -> kernel::error::Result<T>) -> Result<T> {
         self.check()?;

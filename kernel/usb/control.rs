@@ -85,6 +85,16 @@ impl Device {
     /// bytes; `EPIPE` if the device refuses; [`Stopped`](kthread::Error::Stopped) as soon as a
     /// stop is asked for; `ETIMEDOUT` after `timeout`; `ENODEV` or `ESHUTDOWN` if the device is
     /// gone. An answer that is too short is none: compare the number.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// let mut status = [0; 2];
+    /// let length = device.control_in(stop, STATUS, &mut status, Delta::from_secs(1))?;
+    /// if length != status.len() {
+    ///     return Err(EPROTO.into());
+    /// }
+    /// ```
     #[track_caller]
     pub fn control_in(
         &self,

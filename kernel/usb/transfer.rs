@@ -125,6 +125,14 @@ impl Device {
     /// [`Stopped`](kthread::Error::Stopped) as soon as a stop is asked for; `ETIMEDOUT` after
     /// `timeout`, in which case what came until then is lost; `EPIPE` if the endpoint is stalled,
     /// `EOVERFLOW` if the device sent more than asked for, `ENODEV` or `ESHUTDOWN` if it is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```ignore
+    /// let answers = interface.bulk_in(0, 0x81)?; // In `probe`.
+    /// // … on a thread:
+    /// let length = device.bulk_in(stop, answers, &mut block, Delta::from_secs(2))?;
+    /// ```
     #[track_caller]
     pub fn bulk_in(
         &self,
