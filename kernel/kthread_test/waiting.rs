@@ -125,10 +125,10 @@ pub(crate) fn stop_breaks_the_waits_of_work(bench: &Bench<'_>) -> Verdict {
     };
 
     let held = never.guarded.held.lock();
-    for round in 0..6 {
+    for round in 0..4 {
         for (kind, wait) in WAITS.iter().enumerate() {
             // The later rounds let it fall asleep first.
-            let outcome = stop_in(&scope, &never, *wait, round > 2)?;
+            let outcome = stop_in(&scope, &never, *wait, round > 1)?;
             if outcome != Outcome::Stopped {
                 pr_err!("wait {kind} ended as {outcome:?}\n");
             }
