@@ -37,15 +37,15 @@ impl Fault {
     }
 }
 
-/// All of them; those that leave a machine of use first. (KASAN tells of one fault, lockdep of
-/// one, and of none after KASAN has.)
+/// All of them; those that leave a machine of use first. (KASAN tells of one fault, and lockdep of
+/// one, and of none after KASAN has told of one, or after somebody has slept with a lock held.)
 const FAULTS: [Fault; 7] = [
     Fault::new("free_active_timer", "ODEBUG: free active", After::Lives),
     Fault::new("leak", "allocated during leak", After::Lives),
     Fault::new(
         "sleep_in_atomic",
         "BUG: sleeping function called from invalid context",
-        After::Lives,
+        After::Dies,
     ),
     Fault::new(
         "use_after_free",
