@@ -69,6 +69,7 @@ pub(crate) fn leak(interface: &usb::Interface<device::Core<'_>>) -> Result {
             device.bulk_out(stop, pipe, data, TIMEOUT)
         })?;
     }
+    pr_info!("leaked on purpose\n");
     core::mem::forget(scope);
     Ok(())
 }
