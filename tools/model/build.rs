@@ -24,10 +24,11 @@ enum Part {
 use Part::{Model, Protocol};
 
 /// What it takes to try a thread.
-const THREADS: [Part; 5] = [
+const THREADS: [Part; 6] = [
     Protocol("life"),
     Protocol("slot"),
     Model("events"),
+    Model("block"),
     Model("kthread"),
     Model("scenarios"),
 ];

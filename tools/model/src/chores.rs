@@ -5,8 +5,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::block::{Outcome, Owned, Stopped};
 use super::item::{Again, Delay, Item, Result};
-use super::kthread::{Outcome, Stopped};
 use super::life::{Protocol, World};
 use super::platform::{thread, Arc, AtomicUsize};
 use super::rounds::Queued;

@@ -15,12 +15,10 @@
 //!
 //! Locks are modelled one by one. The owner's side is that of `kernel/kthread/{block,chore,work}.rs`.
 
-use super::events::Events;
-use super::kthread::{Outcome, Stopped};
+use super::block::{Block, Owned, Stopped};
 use super::life::{Life, Milestone, Protocol, World};
-use super::platform::{thread, Arc, AtomicFlag, Condvar, Mutex, Relaxed};
+use super::platform::{thread, Arc, Condvar, Mutex, Relaxed};
 use super::rounds::{Queued, Rounds};
-use super::slot::Slot;
 
 /// How long a round may be off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +69,7 @@ pub struct Item {
     stirred: Condvar,
     /// The worker while it listens, as the library notes it.
     worker: Mutex<Option<thread::ThreadId>>,
-    events: Events,
-    /// The worker is in code of the module.
-    inside: AtomicFlag,
-    hold: Mutex<Slot<Body, u32, Stopped>>,
+    block: Block<Body>,
 }
 
 impl Item {
@@ -88,9 +83,7 @@ impl Item {
             task: Mutex::new(Task::default()),
             stirred: Condvar::new(),
             worker: Mutex::new(None),
-            events: Events::new(),
-            inside: AtomicFlag::new(false),
-            hold: Mutex::new(Slot::Waiting(Box::new(body))),
+            block: Block::new(Box::new(body)),
         });
         thread::spawn({
             let item = item.clone();
@@ -146,9 +139,9 @@ impl Item {
 
     /// The item's function, and what the worker finds after it.
     fn function(&self) {
-        self.inside.store(true, Relaxed);
+        self.block.inside.store(true, Relaxed);
         self.round(|| self.call());
-        self.inside.store(false, Relaxed);
+        self.block.inside.store(false, Relaxed);
         let notified = self.task.lock().unwrap().notified;
         assert!(
             !notified,
@@ -158,19 +151,19 @@ impl Item {
 
     /// `Block::round()`.
     fn call(&self) -> Option<Delay> {
-        let mut body = self.hold.lock().unwrap().begin()?;
+        let mut body = self.block.hold.lock().unwrap().begin()?;
         let result = body(self);
         assert!(!self.life.is_ended(), "its body runs");
         let last = match result {
             Ok(Again::After(delay)) => {
-                self.hold.lock().unwrap().wait(body);
+                self.block.hold.lock().unwrap().wait(body);
                 return Some(delay);
             }
             Ok(Again::Never(value)) => Ok(value),
             Err(stopped) => Err(stopped),
         };
         drop(body);
-        self.hold.lock().unwrap().end(last);
+        self.block.hold.lock().unwrap().end(last);
         None
     }
 
@@ -224,47 +217,13 @@ impl Item {
     pub fn ring(&self) {
         self.hurry();
     }
+}
 
-    /// Waits until it has ended, without burying it.
-    pub fn wait_ended(&self) {
-        self.events.wait(Milestone::Ended);
-        assert!(self.life.is_ended(), "told so");
-    }
+impl Owned for Item {
+    type Body = Body;
 
-    /// `Chore::join()`.
-    pub fn join_outcome(&self) -> Outcome {
-        if self.life.is_gone() {
-            return self.outcome();
-        }
-        match self.join(|| self.settle()) {
-            Ok(()) => self.outcome(),
-            Err(_) => Outcome::Itself,
-        }
-    }
-
-    /// `Chore::stop()`, and its drop.
-    pub fn stop(&self) -> Outcome {
-        self.ask();
-        self.join_outcome()
-    }
-
-    fn settle(&self) -> impl FnOnce() {
-        assert!(!self.inside.load(Relaxed), "nobody waits for it any more");
-        let unrun = self.hold.lock().unwrap().settle(Stopped);
-        move || drop(unrun)
-    }
-
-    fn outcome(&self) -> Outcome {
-        assert!(!self.inside.load(Relaxed), "its code may be taken away");
-        assert!(self.life.is_ended(), "it is gone");
-        let mut slot = self.hold.lock().unwrap();
-        let settled = matches!(*slot, Slot::Ended(_) | Slot::Taken(_));
-        assert!(settled, "it is gone");
-        match slot.take() {
-            Some(Ok(value)) => Outcome::Ended(value),
-            Some(Err(Stopped)) => Outcome::Stopped,
-            None => Outcome::Taken,
-        }
+    fn block(&self) -> &Block<Body> {
+        &self.block
     }
 }
 
@@ -303,15 +262,15 @@ impl World for Item {
     }
 
     fn announce(&self, milestone: Milestone) {
-        self.events.announce(milestone);
+        self.block.events.announce(milestone);
     }
 
     fn wait_for(&self, milestone: Milestone) {
-        self.events.wait(milestone);
+        self.block.events.wait(milestone);
     }
 
     fn wait_until(&self, milestone: Milestone, (): ()) -> bool {
-        self.events.is_reached(milestone)
+        self.block.events.is_reached(milestone)
     }
 }
 
@@ -343,7 +302,10 @@ impl Queued for Item {
     fn nudge(&self) {
         let worker = self.worker.lock().unwrap();
         if worker.is_some() {
-            assert!(self.inside.load(Relaxed), "it hits whoever is next in line");
+            assert!(
+                self.block.inside.load(Relaxed),
+                "it hits whoever is next in line"
+            );
             self.stir(|task| task.notified = true);
         }
     }

@@ -17,29 +17,15 @@
 
 use std::sync::OnceLock;
 
-use super::events::Events;
+use super::block::{Block, Outcome, Owned, Stopped};
 use super::life::{Life, Milestone, NotGone, Protocol, World};
 use super::platform::{thread, Arc, AtomicFlag, Condvar, Full, Mutex, Relaxed};
-use super::slot::Slot;
-
-/// A stop was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
 
 /// What a body returns.
 pub type Result = std::result::Result<u32, Stopped>;
 
 /// The body of a thread.
 pub type Body = Box<dyn FnOnce(&Kthread) -> Result + Send>;
-
-/// How a thread ended, as its owner gets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Ended(u32),
-    Stopped,
-    Taken,
-    Itself,
-}
 
 /// What scheduler and signal code know of the task.
 #[derive(Default)]
@@ -68,16 +54,13 @@ pub struct Kthread {
     life: Life,
     task: Mutex<Task>,
     stirred: Condvar,
-    events: Events,
     /// How many may still learn that the task has exited.
     exited: Mutex<usize>,
     exit: Condvar,
     current: OnceLock<thread::ThreadId>,
     /// What the library knows of it: where nobody listens, no signal is sent.
     listens: AtomicFlag,
-    /// The task is in code of the module.
-    inside: AtomicFlag,
-    hold: Mutex<Slot<Body, u32, Stopped>>,
+    block: Block<Body>,
 }
 
 impl Kthread {
@@ -87,13 +70,11 @@ impl Kthread {
             life: Life::new(),
             task: Mutex::new(Task::default()),
             stirred: Condvar::new(),
-            events: Events::new(),
             exited: Mutex::new(0),
             exit: Condvar::new(),
             current: OnceLock::new(),
             listens: AtomicFlag::new(false),
-            inside: AtomicFlag::new(false),
-            hold: Mutex::new(Slot::Waiting(Box::new(body))),
+            block: Block::new(Box::new(body)),
         });
         thread::spawn({
             let kthread = kthread.clone();
@@ -123,21 +104,21 @@ impl Kthread {
         let skip = task.should_stop;
         drop(task);
         if !skip {
-            self.inside.store(true, Relaxed);
+            self.block.inside.store(true, Relaxed);
             self.run(|| self.work());
-            self.inside.store(false, Relaxed);
+            self.block.inside.store(false, Relaxed);
         }
         *self.exited.lock().unwrap() += 1;
         self.exit.notify_one();
     }
 
     fn work(&self) {
-        let Some(body) = self.hold.lock().unwrap().begin() else {
+        let Some(body) = self.block.hold.lock().unwrap().begin() else {
             return;
         };
         let result = body(self);
         assert!(!self.life.is_ended(), "its body runs");
-        self.hold.lock().unwrap().end(result);
+        self.block.hold.lock().unwrap().end(result);
     }
 
     fn stir(&self, change: impl FnOnce(&mut Task)) {
@@ -198,26 +179,9 @@ impl Kthread {
     /// `Thread::wait_ready()`.
     pub fn wait_ready(&self) {
         if !self.life.is_ready() {
-            self.events.wait(Milestone::Ready);
+            self.block.events.wait(Milestone::Ready);
         }
         assert!(self.life.is_ready() || self.life.is_ended(), "told so");
-    }
-
-    /// `Stop::join()`, the part of it that waits.
-    pub fn wait_ended(&self) {
-        self.events.wait(Milestone::Ended);
-        assert!(self.life.is_ended(), "told so");
-    }
-
-    /// `Thread::join()`.
-    pub fn join_outcome(&self) -> Outcome {
-        if self.life.is_gone() {
-            return self.outcome();
-        }
-        match self.join(|| self.settle()) {
-            Ok(()) => self.outcome(),
-            Err(_) => Outcome::Itself,
-        }
     }
 
     /// `Thread::join_within()`: `None` if the time was over first.
@@ -228,31 +192,13 @@ impl Kthread {
             Err(NotGone::TooEarly) => None,
         }
     }
+}
 
-    /// `Thread::stop()`, and its drop.
-    pub fn stop(&self) -> Outcome {
-        self.ask();
-        self.join_outcome()
-    }
+impl Owned for Kthread {
+    type Body = Body;
 
-    /// It leaves its net, and gives a closure up that never ran.
-    fn settle(&self) -> impl FnOnce() {
-        assert!(!self.inside.load(Relaxed), "nobody waits for it any more");
-        let unrun = self.hold.lock().unwrap().settle(Stopped);
-        move || drop(unrun)
-    }
-
-    fn outcome(&self) -> Outcome {
-        assert!(!self.inside.load(Relaxed), "its code may be taken away");
-        assert!(self.life.is_ended(), "it is gone");
-        let mut slot = self.hold.lock().unwrap();
-        let settled = matches!(*slot, Slot::Ended(_) | Slot::Taken(_));
-        assert!(settled, "it is gone");
-        match slot.take() {
-            Some(Ok(value)) => Outcome::Ended(value),
-            Some(Err(Stopped)) => Outcome::Stopped,
-            None => Outcome::Taken,
-        }
+    fn block(&self) -> &Block<Body> {
+        &self.block
     }
 }
 
@@ -298,14 +244,14 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
-        self.events.announce(milestone);
+        self.block.events.announce(milestone);
     }
 
     fn wait_for(&self, milestone: Milestone) {
-        self.events.wait(milestone);
+        self.block.events.wait(milestone);
     }
 
     fn wait_until(&self, milestone: Milestone, (): ()) -> bool {
-        self.events.is_reached(milestone)
+        self.block.events.is_reached(milestone)
     }
 }

@@ -5,7 +5,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::kthread::{Kthread, Outcome, Result, Stopped, Wait};
+use super::block::{Outcome, Owned, Stopped};
+use super::kthread::{Kthread, Result, Wait};
 use super::life::{Protocol, World};
 use super::platform::{thread, Arc, AtomicUsize};
 

@@ -27,6 +27,9 @@ mod slot;
 #[path = "events.rs"]
 mod events;
 
+#[path = "block.rs"]
+mod block;
+
 #[path = "kthread.rs"]
 mod kthread;
 

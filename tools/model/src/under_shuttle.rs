@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use shuttle::rand::{thread_rng, Rng};
 
+use block::{Outcome, Owned, Stopped};
 use item::{Again, Delay, Item};
-use kthread::{Kthread, Outcome, Stopped, Wait};
+use kthread::{Kthread, Wait};
 use life::{Protocol, World};
 use rounds::Queued;
 
@@ -34,6 +35,9 @@ mod slot;
 
 #[path = "events.rs"]
 mod events;
+
+#[path = "block.rs"]
+mod block;
 
 #[path = "kthread.rs"]
 mod kthread;
