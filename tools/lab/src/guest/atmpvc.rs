@@ -161,6 +161,12 @@ impl Pvc {
         Ok(())
     }
 
+    /// From now on, it waits again.
+    pub fn wait_again(&self) -> io::Result<()> {
+        fcntl(&self.0, FcntlArg::F_SETFL(OFlag::empty()))?;
+        Ok(())
+    }
+
     /// Receives one PDU into `buffer`; its length.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
@@ -185,17 +191,24 @@ struct DeviceRequest {
 
 /// Makes a request about the ATM device number `interface`; what it answers, up to 8 bytes.
 pub fn request(interface: i16, request: libc::c_ulong) -> io::Result<[u8; 8]> {
-    let socket = socket::open(libc::AF_ATMPVC, 0, ATM_AAL5)?;
     let mut answer = [0xee; 8];
+    request_into(interface, request, &mut answer)?;
+    Ok(answer)
+}
+
+/// The same, with the answer written to a place of the caller's, of 8 bytes at least.
+pub fn request_into(interface: i16, request: libc::c_ulong, answer: &mut [u8]) -> io::Result<()> {
+    let socket = socket::open(libc::AF_ATMPVC, 0, ATM_AAL5)?;
+    let argument = answer.first_chunk_mut::<8>();
     let mut argument = DeviceRequest {
         number: interface.into(),
         length: 8,
-        argument: &raw mut answer,
+        argument: argument.ok_or(io::ErrorKind::InvalidInput)?,
     };
     // SAFETY: the pointers are to memory of our own that lasts longer than the call, and no
     // request in use here writes more than 8 bytes.
     check(unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut argument) })?;
-    Ok(answer)
+    Ok(())
 }
 
 #[cfg(test)]

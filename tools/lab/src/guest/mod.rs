@@ -4,12 +4,14 @@
 pub mod asleep;
 pub mod atmpvc;
 pub mod by_hand;
+mod callbacks;
 pub mod checkers;
 pub mod clients;
 pub mod costs;
 pub mod demonstration;
 pub mod firmware;
 pub mod gallery;
+mod held;
 pub mod hostile;
 mod hub;
 pub mod kexample;
