@@ -83,6 +83,7 @@ mod bindings;
 mod bottom_half;
 mod device;
 mod incoming;
+mod irq_poll;
 mod operations;
 mod outgoing;
 mod queue;
@@ -102,6 +103,10 @@ pub use self::{
     incoming::{
         IncomingSkb,
         PushError, //
+    },
+    irq_poll::{
+        IrqPoll,
+        Poll, //
     },
     operations::{
         Operations,

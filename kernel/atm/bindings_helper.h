@@ -6,6 +6,7 @@
  */
 #include <linux/atmdev.h>
 #include <linux/bits.h>
+#include <linux/irq_poll.h>
 
 const unsigned long RUST_CONST_HELPER_VCC_FLAGS_OPEN =
 	BIT(ATM_VF_ADDR) | BIT(ATM_VF_PARTIAL) | BIT(ATM_VF_READY);

@@ -18,7 +18,15 @@ use kernel::types::NotThreadSafe;
 pub struct BottomHalf(NotThreadSafe);
 
 impl BottomHalf {
-    /// Begins one: not with interrupts off, which is no place for network protocols. Callable from
+    /// Begins one. To be called with interrupts on, and not in a hard interrupt.
+    pub fn begin() -> Self {
+        // SAFETY: Any context is fine; the wrong one is told of when it ends.
+        unsafe { bindings::begin_bh() };
+        // INVARIANT: They were disabled just now.
+        Self(NotThreadSafe)
+    }
+
+    /// Begins one, but not with interrupts off, which is no place for network protocols. Callable from
     /// any context.
     #[inline]
     pub fn try_begin() -> Option<Self> {

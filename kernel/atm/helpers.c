@@ -45,6 +45,12 @@ bool rust_helper_atm_try_begin_bh(void)
 	return true;
 }
 
+void rust_helper_atm_begin_bh(void);
+void rust_helper_atm_begin_bh(void)
+{
+	local_bh_disable();
+}
+
 void rust_helper_atm_end_bh(void);
 void rust_helper_atm_end_bh(void)
 {

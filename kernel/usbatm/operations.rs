@@ -29,18 +29,18 @@ impl atm::Operations for Traffic {
         if vcc.aal() != atm::Aal::Aal5 {
             return Err(EINVAL);
         }
-        this.rx.handler().open(vcc)
+        this.rx().handler().open(vcc)
     }
 
     fn close(this: ArcBorrow<'_, Self>, vcc: &Arc<atm::Vcc>) {
-        this.rx.handler().close(vcc);
-        this.tx.handler().close(vcc);
+        this.rx().handler().close(vcc);
+        this.tx().handler().close(vcc);
         // Packets of the connection that were sent may still be there.
         this.flush_bottom_half();
     }
 
     fn send(this: ArcBorrow<'_, Self>, skb: atm::OutgoingSkb) -> Result {
-        this.tx.handler().send(&this.tx, skb)
+        this.tx().handler().send(this.tx(), skb)
     }
 
     fn ioctl(this: ArcBorrow<'_, Self>, cmd: u32, arg: UserPtr) -> Result<i32> {

@@ -239,7 +239,7 @@ impl State {
         if let Some(traffic) = &self.traffic {
             traffic.rx_health.good();
             if !now && !self.arrived.is_empty() {
-                traffic.queue_bottom_half();
+                traffic.queue_delivery();
             }
         }
         if now {

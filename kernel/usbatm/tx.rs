@@ -30,10 +30,12 @@ use atm::{
 };
 use core::ptr;
 use kernel::{
+    new_spinlock,
     new_spinlock_irq,
     prelude::*,
     sync::{
         Arc,
+        SpinLock,
         SpinLockIrq, //
     }, //
 };
@@ -53,6 +55,10 @@ use wire::{
 #[pin_data]
 pub(crate) struct Tx {
     stride: Stride,
+    /// Held by who gives packets back for others. Taken before the other one, and in bottom halves
+    /// only.
+    #[pin]
+    returning: SpinLock<()>,
     #[pin]
     state: SpinLockIrq<State>,
 }
@@ -77,6 +83,7 @@ impl Tx {
     pub(crate) fn new(stride: Stride) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             stride,
+            returning <- new_spinlock!(()),
             state <- new_spinlock_irq!(State {
                 traffic: None,
                 flowing: false,
@@ -170,9 +177,11 @@ impl Tx {
         drop((waiting, current));
     }
 
-    /// Takes the packets that are to be given back.
-    pub(crate) fn take_done(&self) -> Queue<OutgoingSkb> {
-        core::mem::take(&mut self.state.lock().done)
+    /// Gives back what is done. Called in a bottom half.
+    pub(crate) fn return_all(&self) {
+        let _alone = self.returning.lock();
+        let done = core::mem::take(&mut self.state.lock().done);
+        done.give_back_all();
     }
 
     /// Fills and submits transfers as long as there are packets and idle ones.

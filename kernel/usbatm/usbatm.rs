@@ -102,6 +102,7 @@ mod modem;
 mod operations;
 mod request;
 mod rx;
+mod sides;
 mod status;
 mod traffic;
 mod tx;

@@ -27,6 +27,8 @@ static struct {
 	struct usb_host_endpoint *in, *out;
 	spinlock_t lock;
 	bool held;
+	/* Whether somebody lets what was sent come back: one after the other, on one processor. */
+	bool looping;
 	/* Whether transfers end with interrupts on, in a bottom half. */
 	bool in_softirq;
 	struct irq_work loop;
@@ -69,6 +71,12 @@ static bool has_both(void)
 static void loop_back(struct irq_work *work)
 {
 	spin_lock(&host.lock);
+	if (host.looping) {
+		/* Whoever it is looks once more before he lets go of the lock. */
+		spin_unlock(&host.lock);
+		return;
+	}
+	host.looping = true;
 	while (!host.held && has_both()) {
 		struct urb *out = first(host.out), *in = first(host.in);
 		u32 length = min(out->transfer_buffer_length, in->transfer_buffer_length);
@@ -79,6 +87,7 @@ static void loop_back(struct irq_work *work)
 		end(in, length);
 		spin_lock(&host.lock);
 	}
+	host.looping = false;
 	spin_unlock(&host.lock);
 }
 

@@ -3,6 +3,8 @@
 
 mod packets;
 
+pub use self::packets::BENCH;
+
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -85,14 +87,14 @@ pub fn measure(part: &str, driver: Driver, packets: usize, host: &Host) -> Resul
     };
     // However it went: the next driver has to find nothing.
     modules::unload()?;
-    if modules::is_loaded(packets::BENCH) {
-        modules::rmmod(packets::BENCH)?;
+    if modules::is_loaded(BENCH) {
+        modules::rmmod(BENCH)?;
     }
     result
 }
 
 /// A modem that is alive already, and whose line comes up soon.
-fn alive(number: u8) -> modem::Options {
+pub fn alive(number: u8) -> modem::Options {
     options(number)
         .running()
         .training(Duration::from_millis(20))

@@ -14,6 +14,7 @@ pub mod gallery;
 mod held;
 pub mod hostile;
 mod hub;
+mod interrupts;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;

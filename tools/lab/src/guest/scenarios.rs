@@ -18,8 +18,8 @@ use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, callbacks, clients, firmware, hostile, kexample, life, line, modules, power,
-    stops, surface, transfers, words,
+    Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, life, line, modules,
+    power, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -65,6 +65,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(asleep::SCENARIOS)
         .chain(callbacks::SCENARIOS)
         .chain(hostile::SCENARIOS)
+        .chain(interrupts::SCENARIOS)
         .chain(surface::SCENARIOS)
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
