@@ -43,6 +43,14 @@
 //! ```
 //! use atm::{Operations, OutgoingSkb, Registration, Table, Vcc};
 //! use kernel::{device, prelude::*, sync::{Arc, ArcBorrow}};
+//! # fn main() {}
+//! # module! { type: MyModule, name: "my_module", license: "GPL", }
+//! # struct MyModule;
+//! # impl kernel::Module for MyModule {
+//! #     fn init(_module: &'static ThisModule) -> Result<Self> {
+//! #         Ok(Self)
+//! #     }
+//! # }
 //!
 //! struct Null;
 //!

@@ -56,12 +56,30 @@ pub const LM_NONE: c_int = bindings::ATM_LM_NONE as c_int;
 /// module that implements it, also where another module registers the device:
 ///
 /// ```
+/// # use atm::{OutgoingSkb, Vcc};
+/// # use kernel::{prelude::*, sync::{Arc, ArcBorrow}};
+/// # fn main() {}
+/// # module! { type: MyModule, name: "my_module", license: "GPL", }
+/// # struct MyModule;
+/// # impl kernel::Module for MyModule {
+/// #     fn init(_module: &'static ThisModule) -> Result<Self> {
+/// #         Ok(Self)
+/// #     }
+/// # }
+/// # struct Null;
 /// impl atm::Operations for Null {
 ///     const TABLE: &'static atm::Table<Self> = {
 ///         static TABLE: atm::Table<Null> = atm::Table::new::<crate::LocalModule>();
 ///         &TABLE
 ///     };
 ///     // ...
+/// #     fn open(_this: ArcBorrow<'_, Self>, _vcc: &Arc<Vcc>) -> Result {
+/// #         Ok(())
+/// #     }
+/// #     fn close(_this: ArcBorrow<'_, Self>, _vcc: &Arc<Vcc>) {}
+/// #     fn send(_this: ArcBorrow<'_, Self>, _skb: OutgoingSkb) -> Result {
+/// #         Ok(())
+/// #     }
 /// }
 /// ```
 ///

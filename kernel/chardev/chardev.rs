@@ -34,9 +34,11 @@
 //!
 //! # An example
 //!
-//! ```ignore
+//! ```
 //! use chardev::{Device, Feed, Publisher};
 //! use kernel::{fmt, prelude::*, sync::Arc};
+//! # fn main() {}
+//! # module! { type: MyModule, name: "level", license: "GPL", }
 //!
 //! #[derive(Clone, Copy)]
 //! struct Level(u32);
@@ -55,6 +57,11 @@
 //!     device: Device<Level, MyModule>,
 //!     publisher: Publisher<Level>,
 //! }
+//! # impl kernel::InPlaceModule for MyModule {
+//! #     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+//! #         Err::<Self, _>(ENODEV)
+//! #     }
+//! # }
 //!
 //! fn register(feed: &Arc<Feed<Level>>) -> impl PinInit<Device<Level, MyModule>, Error> + '_ {
 //!     Device::register(c"level", feed)

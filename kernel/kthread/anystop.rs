@@ -225,8 +225,19 @@ impl AnyStop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::AnyStop;
+    /// # struct Regulator;
+    /// # impl Regulator {
+    /// #     fn enable(&self) -> Result {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # fn body(stop: &AnyStop, regulator: &Regulator) -> kthread::Result {
     /// stop.uninterruptible(|| regulator.enable())??;
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn uninterruptible<R>(&self, call: impl FnOnce() -> R) -> Result<R, Stopped> {

@@ -34,19 +34,41 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::prelude::*;
+/// # use kthread::{Scope, Stop};
+/// # struct Device;
+/// # impl Device {
+/// #     fn upload(&self, stop: &Stop) -> kthread::Result {
+/// #         Ok(stop.check()?)
+/// #     }
+/// # }
+/// # fn example(scope: &Scope, device: Device, path: &str) -> Result {
 /// let upload = kthread::Builder::new(fmt!("speedtch/{}", path))
-///     .spawn(&scope, move |stop| device.upload(stop))?;
+///     .spawn(scope, move |stop| device.upload(stop))?;
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// One that lives beside its device, and says so soon if a stop of it takes long:
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{prelude::*, time::Delta};
+/// # use kthread::{Scope, Stop};
+/// # struct Adc;
+/// # impl Adc {
+/// #     fn poll(&self, stop: &Stop) -> kthread::Result {
+/// #         Ok(stop.check()?)
+/// #     }
+/// # }
+/// # fn example(scope: &Scope, adc: Adc, channel: u32, node: u32) -> Result {
 /// let poll = kthread::Builder::new(fmt!("adc/{}", channel))
 ///     .fifo_low()
 ///     .on_node(node)
 ///     .report_after(Delta::from_secs(1))
-///     .spawn(&scope, move |stop| adc.poll(stop))?;
+///     .spawn(scope, move |stop| adc.poll(stop))?;
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "a builder does nothing before `spawn`"]
 pub struct Builder<'a> {

@@ -6,10 +6,19 @@
 //!
 //! An interrupt handler hands frames to a thread, which a stop breaks wherever it is:
 //!
-//! ```ignore
+//! ```
+//! # use kernel::prelude::*;
+//! # use kthread::{AnyStop, Builder, Scope, Thread};
+//! # struct Frame;
+//! # impl Frame {
+//! #     fn decode(self, stop: &AnyStop) -> kthread::Result {
+//! #         Ok(stop.check()?)
+//! #     }
+//! # }
+//! # fn example(scope: Scope, frame: Frame, lost: &mut u32) -> Result {
 //! let (sender, receiver) = kthread::channel::<Frame>(16)?;
 //!
-//! let thread = Builder::new(fmt!("frames")).spawn(&scope, move |stop| loop {
+//! let thread: Thread<()> = Builder::new(fmt!("frames")).spawn(&scope, move |stop| loop {
 //!     // `Stopped` at once when the owner asks for it; `EPIPE` when all senders are gone.
 //!     let frame = receiver.receive(stop)?;
 //!     frame.decode(stop)?;
@@ -17,8 +26,10 @@
 //!
 //! // In the handler, which can't wait for room:
 //! if sender.try_send(frame).is_err() {
-//!     lost.add(1);
+//!     *lost += 1;
 //! }
+//! # Ok(())
+//! # }
 //! ```
 
 use crate::{

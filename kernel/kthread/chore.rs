@@ -49,16 +49,29 @@ pub enum Again {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{prelude::*, sync::Arc, time::Delta};
+/// # use kthread::{Again, AnyStop, Chore, Scope};
+/// # struct Modem;
+/// # impl Modem {
+/// #     fn ask_and_tell(&self, stop: &AnyStop, seen: u32) -> kthread::Result<u32> {
+/// #         stop.check()?;
+/// #         Ok(seen)
+/// #     }
+/// # }
+/// # fn example(scope: &Scope, modem: Arc<Modem>) -> Result {
 /// let mut seen = 0;
-/// let watch = Chore::start(&scope, Delta::ZERO, move |stop| {
+/// let watch = Chore::start(scope, Delta::ZERO, move |stop| {
 ///     seen = modem.ask_and_tell(stop, seen)?;
 ///     Ok(Again::After(Delta::from_secs(5)))
 /// })?;
+/// let bell = watch.bell();
 /// // In the handler of its interrupt: ask now.
 /// bell.ring();
 /// // … on disconnect, or by drop:
 /// watch.stop();
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "the chore is stopped when its handle is dropped; see `Chore::leave`"]
 pub struct Chore(Handle<Item, Again>);

@@ -19,7 +19,8 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kthread::{Completion, Stop};
 /// fn body(stop: &Stop, done: &Completion) -> kthread::Result {
 ///     stop.wait(done)?; // `Stopped` at once when the owner asks for it.
 ///     Ok(())

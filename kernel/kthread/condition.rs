@@ -41,7 +41,18 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{prelude::*, sync::Mutex};
+/// # use kthread::{Condition, Stop};
+/// # struct Job;
+/// #[pin_data]
+/// struct Line {
+///     #[pin]
+///     jobs: Mutex<KVec<Job>>,
+///     #[pin]
+///     changed: Condition,
+/// }
+///
 /// fn body(stop: &Stop, line: &Line) -> kthread::Result {
 ///     loop {
 ///         // `Stopped` at once when the owner asks for it.
@@ -52,8 +63,11 @@ use kernel::{
 ///     }
 /// }
 ///
-/// line.jobs.lock().push(job, GFP_KERNEL)?;
-/// line.changed.notify_one();
+/// fn add(line: &Line, job: Job) -> Result {
+///     line.jobs.lock().push(job, GFP_KERNEL)?;
+///     line.changed.notify_one();
+///     Ok(())
+/// }
 /// ```
 #[pin_data]
 pub struct Condition {

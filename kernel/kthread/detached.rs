@@ -173,9 +173,20 @@ impl Builder<'_> {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Builder, Stop};
+    /// # struct Report;
+    /// # impl Report {
+    /// #     fn write(&self, stop: &Stop) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// # }
+    /// # fn example(module: &'static ThisModule, report: Report) -> Result {
     /// // The last one out writes the statistics, which may take a while.
     /// Builder::new(fmt!("report")).spawn_detached(module, move |stop| report.write(stop))?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn spawn_detached<F>(
         self,

@@ -63,11 +63,16 @@ impl Stop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::{device::Device, prelude::*};
+    /// # use kthread::Stop;
+    /// # fn body(stop: &Stop, device: &Device) -> kthread::Result {
     /// // That for the very revision of the board, or else that for all.
     /// let names = [c"modem-4.bin", c"modem.bin"];
     /// let (name, firmware) = stop.request_firmware_any(&names, device, None)?;
     /// dev_info!(device, "found {}\n", name);
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn request_firmware_any<'a>(

@@ -31,11 +31,16 @@ impl AnyStop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Outcome, Stop, Thread};
+    /// # fn body(stop: &Stop, scan: Thread<KVec<u8>>) -> kthread::Result {
     /// // A second body needs what the first one finds.
     /// let Outcome::Ended(table) = stop.join(&scan)? else {
     ///     return Err(ENODEV.into());
     /// };
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn join<T: Send>(&self, thread: &Thread<T>) -> Result<Outcome<T>, Stopped> {

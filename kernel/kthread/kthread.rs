@@ -47,9 +47,24 @@
 //!
 //! # An example
 //!
-//! ```ignore
-//! use kernel::{prelude::*, time::Delta};
+//! ```
+//! use kernel::{device::Device, prelude::*, sync::Arc, time::Delta};
 //! use kthread::{Builder, Outcome, Scope, Stop, Thread};
+//! # const __LOG_PREFIX: &[u8] = b"modem\0";
+//! # fn main() {}
+//! # struct Line;
+//! # struct Link;
+//! # impl Link {
+//! #     fn device(&self) -> &Device {
+//! #         unimplemented!()
+//! #     }
+//! #     fn send(&self, stop: &Stop, block: &[u8]) -> kthread::Result {
+//! #         Ok(stop.check()?)
+//! #     }
+//! #     fn start(&self, stop: &Stop) -> kthread::Result<Line> {
+//! #         Ok(Line)
+//! #     }
+//! # }
 //!
 //! /// The private data of a device.
 //! struct Modem {

@@ -44,7 +44,16 @@ use kernel::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{prelude::*, sync::Arc};
+/// # use kthread::RtMutex;
+/// # struct Registers;
+/// # impl Registers {
+/// #     fn new() -> Self {
+/// #         Self
+/// #     }
+/// #     fn reset(&mut self) {}
+/// # }
 /// #[pin_data]
 /// struct Line {
 ///     #[pin]
@@ -56,6 +65,7 @@ use kernel::{
 ///     GFP_KERNEL,
 /// )?;
 /// line.registers.lock().reset();
+/// # Ok::<(), Error>(())
 /// ```
 pub type RtMutex<T> = Lock<T, RtMutexBackend>;
 
@@ -119,8 +129,19 @@ impl AnyStop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kthread::{AnyStop, RtMutex};
+    /// # struct Registers;
+    /// # impl Registers {
+    /// #     fn reset(&mut self) {}
+    /// # }
+    /// # struct Line {
+    /// #     registers: RtMutex<Registers>,
+    /// # }
+    /// # fn body(stop: &AnyStop, line: &Line) -> kthread::Result {
     /// stop.lock(&line.registers)?.reset(); // `Stopped` at once when the owner asks for it.
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn lock<'a, T: ?Sized>(

@@ -214,12 +214,23 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::Thread;
+    /// # struct Settings;
+    /// # struct Device;
+    /// # impl Device {
+    /// #     fn configure(&self, settings: Settings) -> Result {
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// # fn example(poller: Thread<()>, device: &Device, settings: Settings) -> Result {
     /// // Nobody else talks to the device while it gets its new settings.
     /// poller.pause()?;
     /// let result = device.configure(settings);
     /// poller.resume();
     /// result
+    /// # }
     /// ```
     pub fn pause(&self) -> Result {
         if self.kthread().is_current() {

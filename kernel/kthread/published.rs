@@ -31,9 +31,11 @@ use kernel::sync::{
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kthread::Published;
 /// static PROGRESS: Published<2> = Published::new([0; 2]);
 ///
+/// # let (done, total) = (1, 2);
 /// PROGRESS.publish([done, total]); // In the thread.
 /// let [done, total] = PROGRESS.newest(); // Anywhere.
 /// ```

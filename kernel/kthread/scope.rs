@@ -65,12 +65,20 @@ impl Scope {
     ///
     /// # Examples
     ///
-    /// ```ignore
-    /// /// A modem on a hub: its line goes down without it, and it goes with the hub.
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Builder, Scope, Stop};
+    /// # struct Hub {
+    /// #     threads: Scope,
+    /// # }
+    /// # fn example(hub: &Hub, poll: fn(&Stop) -> kthread::Result) -> Result {
+    /// // A modem on a hub: its line goes down without it, and it goes with the hub.
     /// let modem = hub.threads.nested()?;
     /// let line = modem.nested()?;
     /// let poll = Builder::new(fmt!("poll")).spawn(&line, poll)?;
     /// hub.threads.stop(); // `poll` is gone.
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn nested(&self) -> Result<Self> {
         Ok(Self {
@@ -132,11 +140,24 @@ impl Drop for Scope {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{device, driver, platform, prelude::*};
+/// # use kthread::ModuleScope;
+/// # struct MyDriver;
+/// # impl platform::Driver for MyDriver {
+/// #     type IdInfo = ();
+/// #     type Data<'bound> = Self;
+/// #     fn probe<'bound>(
+/// #         _device: &'bound platform::Device<device::Core<'_>>,
+/// #         _info: Option<&'bound ()>,
+/// #     ) -> impl PinInit<Self, Error> + 'bound {
+/// #         Ok(Self)
+/// #     }
+/// # }
 /// #[pin_data]
 /// struct MyModule {
 ///     #[pin]
-///     registration: usb::Registration<MyDriver>,
+///     registration: driver::Registration<platform::Adapter<MyDriver>>,
 ///     #[pin]
 ///     threads: ModuleScope,
 /// }
@@ -146,7 +167,7 @@ impl Drop for Scope {
 ///         try_pin_init!(Self {
 ///             // First in, so that the driver can start threads; last out.
 ///             threads <- ModuleScope::new(module),
-///             registration <- usb::Registration::new(module),
+///             registration <- driver::Registration::new(c"my_driver", module),
 ///         })
 ///     }
 /// }

@@ -23,13 +23,28 @@ impl AnyStop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::time::Delta;
+    /// # use kthread::AnyStop;
+    /// # struct Block;
+    /// # struct Flash;
+    /// # impl Flash {
+    /// #     fn begin(&self, stop: &AnyStop, block: &Block) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// #     fn write(&self, stop: &AnyStop, block: &Block) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// #     fn end(&self, stop: &AnyStop) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// # }
     /// /// A device that was told to begin with a block has to get all of it.
     /// fn write_block(stop: &AnyStop, flash: &Flash, block: &Block) -> kthread::Result {
     ///     stop.check()?;
     ///     stop.shield(Delta::from_millis(200), |stop| {
-    ///         flash.begin(stop, block.number())?;
-    ///         flash.write(stop, block.data())?;
+    ///         flash.begin(stop, block)?;
+    ///         flash.write(stop, block)?;
     ///         flash.end(stop)
     ///     })
     /// }

@@ -92,7 +92,18 @@ impl Stop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kthread::{Signal, Stop, Tick, Ticker};
+    /// # struct Counters;
+    /// # impl Counters {
+    /// #     fn reset(&mut self) {}
+    /// # }
+    /// # fn body(
+    /// #     stop: &Stop,
+    /// #     mut ticker: Ticker,
+    /// #     mut counters: Counters,
+    /// #     poll_the_hardware: fn(Tick),
+    /// # ) -> kthread::Result {
     /// stop.listen(&[Signal::HUP, Signal::TERM]);
     /// loop {
     ///     let tick = ticker.wait(stop)?; // On time, whatever user space sends.
@@ -104,6 +115,7 @@ impl Stop {
     ///     }
     ///     poll_the_hardware(tick);
     /// }
+    /// # }
     /// ```
     #[inline(never)]
     pub fn listen(&self, signals: &[Signal]) {

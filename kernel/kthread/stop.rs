@@ -41,9 +41,20 @@ impl Stop {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::Stop;
+    /// # struct Bus;
+    /// # impl Bus {
+    /// #     fn lock_table_killable(&self) -> Result<u32> {
+    /// #         Err(EINTR)
+    /// #     }
+    /// # }
+    /// # fn body(stop: &Stop, bus: &Bus) -> kthread::Result {
     /// // A driver's own wrapper of `mutex_lock_killable()`.
     /// let table = stop.killable(|| bus.lock_table_killable())?;
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn killable<T>(&self, call: impl FnOnce() -> kernel::error::Result<T>) -> Result<T> {

@@ -105,12 +105,17 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::time::Delta;
+    /// # use kthread::{Outcome, Thread};
+    /// # fn end(flush: Thread<u32>) -> Outcome<u32> {
     /// // A second to finish by itself, then it has to.
     /// let outcome = match flush.join_within(Delta::from_secs(1)) {
     ///     Some(outcome) => outcome,
     ///     None => flush.stop(),
     /// };
+    /// # outcome
+    /// # }
     /// ```
     pub fn join_within(&self, time: Delta) -> Option<Outcome<T>> {
         self.0.join_within(time)

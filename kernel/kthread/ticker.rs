@@ -91,12 +91,16 @@ impl Schedule {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{prelude::*, time::Delta};
+/// # use kthread::{AnyStop, Tick, Ticker};
+/// # fn body(stop: &AnyStop, poll_the_hardware: fn(Tick)) -> kthread::Result {
 /// let mut ticker = Ticker::new(Delta::from_millis(10))?;
 /// loop {
 ///     let tick = ticker.wait(stop)?; // `Stopped` at once when the owner asks for it.
 ///     poll_the_hardware(tick);
 /// }
+/// # }
 /// ```
 pub struct Ticker {
     schedule: Schedule,

@@ -42,11 +42,23 @@ use kernel::time::Delta;
 ///
 /// # Examples
 ///
-/// ```ignore
-/// /// A modem says in an interrupt that its line has changed: ask it for the speed.
-/// let query = Work::queue(&scope, move |stop| modem.query_speed(stop))?;
+/// ```
+/// # use kernel::{prelude::*, sync::Arc};
+/// # use kthread::{AnyStop, Scope, Work};
+/// # struct Modem;
+/// # impl Modem {
+/// #     fn query_speed(&self, stop: &AnyStop) -> kthread::Result<u32> {
+/// #         stop.check()?;
+/// #         Ok(8064)
+/// #     }
+/// # }
+/// # fn example(scope: &Scope, modem: Arc<Modem>) -> Result {
+/// // A modem says in an interrupt that its line has changed: ask it for the speed.
+/// let query = Work::queue(scope, move |stop| modem.query_speed(stop))?;
 /// // … on disconnect, or by drop:
 /// query.stop();
+/// # Ok(())
+/// # }
 /// ```
 #[must_use = "the work is stopped when its handle is dropped; see `Work::leave`"]
 pub struct Work<T: Send + 'static>(Handle<Item, T>);

@@ -19,14 +19,26 @@
 //!
 //! # Examples
 //!
-//! ```ignore
+//! ```
+//! # use kernel::{prelude::*, time::Delta};
+//! # use param::{Name, Number, Switch};
+//! # fn main() {}
+//! # module! { type: MyModule, name: "my_module", license: "GPL", }
+//! # struct MyModule;
+//! # impl kernel::Module for MyModule {
+//! #     fn init(_module: &'static ThisModule) -> Result<Self> {
+//! #         Ok(Self)
+//! #     }
+//! # }
 //! param::parameters! {
 //!     period_ms: Number<1, 1000> = Number::new::<1>(), "Period in milliseconds (default: 1)";
 //!     name: Name = Name::new("ticker"), "Name of the thread (default: ticker)";
 //!     loud: Switch = Switch(false), "Log each tick (default: N)", 0o644;
 //! }
 //!
-//! let period = Delta::from_millis(parameters::period_ms.value().get());
+//! fn period() -> Delta {
+//!     Delta::from_millis(parameters::period_ms.value().get())
+//! }
 //! ```
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)

@@ -10,7 +10,8 @@ use kernel::fmt;
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::fmt;
 /// #[derive(Clone, Copy)]
 /// enum Direction {
 ///     Up,
@@ -30,6 +31,15 @@ use kernel::fmt;
 ///
 ///     fn expected(f: &mut fmt::Formatter<'_>) -> fmt::Result {
 ///         f.write_str("up or down")
+///     }
+/// }
+///
+/// impl fmt::Display for Direction {
+///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+///         f.write_str(match self {
+///             Self::Up => "up",
+///             Self::Down => "down",
+///         })
 ///     }
 /// }
 /// ```

@@ -34,7 +34,15 @@ type Store<D> = fn(&D, &[u8]) -> Result;
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::prelude::*;
+/// # struct MyData;
+/// # impl MyData {
+/// #     fn phase(&self) -> &'static str {
+/// #         "idle"
+/// #     }
+/// #     fn retry(&self) {}
+/// # }
 /// const ATTRIBUTES: &'static [usb::Attribute<MyData>] = &[
 ///     usb::Attribute::readable(c"phase", |data, out| out.write_str(data.phase())),
 ///     usb::Attribute::writable(c"retry", |data, _| Ok(data.retry())),

@@ -88,12 +88,17 @@ impl Device {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::{prelude::*, time::Delta};
+    /// # use kthread::AnyStop;
+    /// # fn query(stop: &AnyStop, device: &usb::Device, STATUS: usb::Request) -> kthread::Result {
     /// let mut status = [0; 2];
     /// let length = device.control_in(stop, STATUS, &mut status, Delta::from_secs(1))?;
     /// if length != status.len() {
     ///     return Err(EPROTO.into());
     /// }
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn control_in(

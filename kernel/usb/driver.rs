@@ -368,7 +368,23 @@ fn release(intf: &Interface<device::Core<'_>>, are_probed: bool) {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{device, prelude::*};
+/// # fn main() {}
+/// # usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x1234, 0x5678), ())]);
+/// # struct MyDriver;
+/// # impl usb::Driver for MyDriver {
+/// #     type IdInfo = ();
+/// #     type Data = ();
+/// #     const ID_TABLE: usb::IdTable<()> = &DEVICES;
+/// #     fn probe<'a>(
+/// #         _interface: &'a usb::Interface<device::Core<'_>>,
+/// #         _info: Option<&'static ()>,
+/// #     ) -> impl PinInit<(), Error> + 'a {
+/// #         Ok(())
+/// #     }
+/// #     fn disconnect(_interface: &usb::Interface<device::Core<'_>>, _data: Pin<&()>) {}
+/// # }
 /// usb::module_usb_driver! {
 ///     type: MyDriver,
 ///     name: "my_driver",

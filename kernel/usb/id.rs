@@ -47,7 +47,7 @@ pub type IdTable<T> = &'static dyn kernel::device_id::IdTable<DeviceId, T>;
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
 /// usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x06b9, 0x4061), ())]);
 /// ```
 #[macro_export]

@@ -128,10 +128,19 @@ impl Device {
     ///
     /// # Examples
     ///
-    /// ```ignore
+    /// ```
+    /// # use kernel::{device, prelude::*, time::Delta};
+    /// # use kthread::AnyStop;
+    /// # fn probe(interface: &usb::Interface<device::Core<'_>>) -> Result<usb::BulkIn> {
     /// let answers = interface.bulk_in(0, 0x81)?; // In `probe`.
+    /// # Ok(answers)
+    /// # }
+    /// # fn body(stop: &AnyStop, device: &usb::Device, answers: usb::BulkIn) -> kthread::Result {
+    /// # let mut block = [0; 64];
     /// // … on a thread:
     /// let length = device.bulk_in(stop, answers, &mut block, Delta::from_secs(2))?;
+    /// # Ok(())
+    /// # }
     /// ```
     #[track_caller]
     pub fn bulk_in(

@@ -42,7 +42,9 @@ pub trait InModule {
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
+/// # use kernel::{device, prelude::*};
+/// # fn main() {}
 /// usb::device_table!(DEVICES, (), [(usb::DeviceId::new(0x1234, 0x5678), ())]);
 ///
 /// const LAYOUT: usbatm::Layout = usbatm::Layout {

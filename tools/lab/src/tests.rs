@@ -17,7 +17,7 @@ use crate::guest::{costs, scenarios};
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::setup::{Flavour, Lab, doc, modules};
+use crate::setup::{Flavour, Lab, doc, examples, modules};
 use crate::steps::{Key, files_below};
 use crate::vm::{Accel, Vm};
 use crate::{bench, commands, parity};
@@ -194,7 +194,7 @@ fn memory_here() -> usize {
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Compiles the examples of the documentation and runs them.
+/// Compiles the examples in the documentation of the host's crates and runs them.
 const RUN_EXAMPLES: &str = r#"
 cd /src/host/tools
 CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
@@ -204,9 +204,16 @@ CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
 /// What can be said of the sources alone.
 fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> {
     let (root, source, release) = (lab.root.clone(), lab.source.clone(), kernel.release.clone());
-    let examples = ground.trial("source::examples_run".to_owned(), {
+    let run = ground.trial("source::examples_run".to_owned(), {
         let root = root.clone();
         move |_| root.output(RUN_EXAMPLES, &[]).map(drop)
+    });
+    let compile = ground.trial("source::kernel_examples_compile".to_owned(), {
+        let (lab, release) = (lab.clone(), kernel.release.clone());
+        move |_| {
+            let _lock = lab.lock()?;
+            examples::check(&lab.root, &lab.source, &release)
+        }
     });
     let fence = ground.trial("source::drivers_have_no_unsafe".to_owned(), {
         let source = source.clone();
@@ -230,14 +237,14 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
         },
     );
     let documentation = ground.trial("source::documentation_builds".to_owned(), {
-        let (root, source, release) =
-            (lab.root.clone(), lab.source.clone(), kernel.release.clone());
+        let (lab, release) = (lab.clone(), kernel.release.clone());
         move |_| {
-            doc::check_links(&source, &root.host(Kernel::TREE))?;
-            doc::crates(&root, &source, &release)
+            doc::check_links(&lab.source, &lab.root.host(Kernel::TREE))?;
+            let _lock = lab.lock()?;
+            doc::crates(&lab.root, &lab.source, &release)
         }
     });
-    vec![examples, fence, quotes, lints, documentation]
+    vec![run, compile, fence, quotes, lints, documentation]
 }
 
 /// Every test that the book names as a proof is among `trials`, whole or by its beginning.

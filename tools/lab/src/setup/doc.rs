@@ -23,7 +23,7 @@ const KERNEL_SOURCES: &str =
 const RUSTDOC: &str = r#"
 mkdir -p /src/doc
 make -C "$1" -j"$(nproc)" CC="$(cat "$1/../cc")" HOSTCC=gcc-14 KERNELRELEASE="$2" M=/src/build/kernel \
-    MODULES= DOC=/src/doc/crates modules
+    DOC=/src/doc/crates modules
 "#;
 
 /// The newest that the Rust of the root builds. Its own speed does not matter.

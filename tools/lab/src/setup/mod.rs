@@ -9,6 +9,7 @@ pub mod clients;
 pub mod debug_kernel;
 pub mod doc;
 pub mod doctor;
+pub mod examples;
 pub mod gallery;
 pub mod image;
 pub mod kernel;
