@@ -156,7 +156,9 @@ impl fmt::Write for ProcLine<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         let end = self.len + s.len();
         let place = self.page.get_mut(self.len..end).ok_or(fmt::Error)?;
-        place.copy_from_slice(s.as_bytes());
+        for (to, from) in place.iter_mut().zip(s.as_bytes()) {
+            *to = *from;
+        }
         self.len = end;
         Ok(())
     }

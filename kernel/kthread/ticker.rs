@@ -13,6 +13,7 @@ use crate::{
     clock,
     error::Stopped, //
 };
+use core::num::NonZero;
 use kernel::{
     prelude::*,
     time::Delta, //
@@ -32,13 +33,9 @@ pub struct Tick {
 /// When ticks are due: the arithmetic of a [`Ticker`], for those with a clock of their own.
 ///
 /// Times are nanoseconds on a clock that does not jump.
-///
-/// # Invariants
-///
-/// `period` is positive.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
-    period: i64,
+    period: NonZero<u64>,
     due: i64,
     number: u64,
 }
@@ -48,14 +45,11 @@ impl Schedule {
     ///
     /// [`EINVAL`] if the period is not longer than nothing.
     pub fn new(start: i64, period: Delta) -> Result<Self> {
-        let period = period.as_nanos();
-        if period <= 0 {
-            return Err(EINVAL);
-        }
-        // INVARIANT: `period` was checked.
+        let period = u64::try_from(period.as_nanos()).map_err(|_| EINVAL)?;
+        let period = NonZero::new(period).ok_or(EINVAL)?;
         Ok(Self {
             period,
-            due: start.saturating_add(period),
+            due: start.saturating_add_unsigned(period.get()),
             number: 0,
         })
     }
@@ -70,19 +64,19 @@ impl Schedule {
         if now < self.due {
             return None;
         }
-        // Saturates only where the two are centuries apart.
-        let late = now.saturating_sub(self.due);
-        // `late` is not negative, and `period` is positive by the invariants: so is this.
-        let missed = late / self.period;
+        // Not negative. Saturates only where the two are centuries apart.
+        let late = now.saturating_sub(self.due).unsigned_abs();
+        let (missed, lateness) = (late / self.period, late % self.period);
 
-        self.number += missed.unsigned_abs() + 1;
+        self.number += missed + 1;
         self.due = now
-            .saturating_sub(late % self.period)
-            .saturating_add(self.period);
+            .saturating_sub_unsigned(lateness)
+            .saturating_add_unsigned(self.period.get());
         Some(Tick {
             number: self.number,
-            missed: missed.unsigned_abs(),
-            lateness: Delta::from_nanos(late % self.period),
+            missed,
+            // Less than the period, which was a `Delta`.
+            lateness: Delta::from_nanos(lateness as i64),
         })
     }
 }

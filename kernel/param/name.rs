@@ -21,6 +21,7 @@ pub struct Name {
 
 impl Name {
     /// Makes a name that is known when the module is compiled: one that is none does not compile.
+    #[inline]
     pub const fn new(name: &'static str) -> Self {
         match Self::of(name) {
             Some(name) => name,
@@ -51,8 +52,9 @@ impl Name {
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        // All ASCII by the invariants, so it is never empty.
-        core::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+        // All there and ASCII by the invariants, so it is never empty.
+        let name = self.bytes.get(..self.length).unwrap_or_default();
+        core::str::from_utf8(name).unwrap_or_default()
     }
 }
 

@@ -211,18 +211,25 @@ struct Text<'a> {
 impl Text<'_> {
     /// Ends the line, and returns the length of the text.
     fn end(self) -> usize {
-        self.page[self.len] = b'\n';
-        self.len + 1
+        match self.page.get_mut(self.len) {
+            Some(end) => {
+                *end = b'\n';
+                self.len + 1
+            }
+            None => self.len,
+        }
     }
 }
 
 impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.page.len() - 1 - self.len;
-        let fits = text.len().min(room);
-        self.page[self.len..][..fits].copy_from_slice(&text.as_bytes()[..fits]);
-        self.len += fits;
-        if fits < text.len() {
+        let room = self.len..self.page.len().saturating_sub(1);
+        let place = self.page.get_mut(room).unwrap_or_default();
+        for (to, from) in place.iter_mut().zip(text.as_bytes()) {
+            *to = *from;
+        }
+        self.len += text.len().min(place.len());
+        if text.len() > place.len() {
             return Err(fmt::Error);
         }
         Ok(())

@@ -100,7 +100,10 @@ pub(crate) fn run(
     })?;
     if let Data::In(bytes) = data {
         // SAFETY: The URB is not in flight, its buffer is initialised, and `moved` is within it.
-        bytes[..moved].copy_from_slice(unsafe { slice::from_raw_parts(urb.buffer(), moved) });
+        let came = unsafe { slice::from_raw_parts(urb.buffer(), moved) };
+        for (to, from) in bytes.iter_mut().zip(came) {
+            *to = *from;
+        }
     }
     Ok(moved)
 }

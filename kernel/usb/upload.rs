@@ -117,7 +117,9 @@ impl Device {
                     None => progress(stream.handler().step(stop, timeout)?),
                 }
             };
-            transfer.buffer()[..bytes.len()].copy_from_slice(bytes);
+            for (to, from) in transfer.buffer().iter_mut().zip(bytes) {
+                *to = *from;
+            }
             transfer.submit(bytes.len())?;
         }
         while stream.handler().sent()? < data.len() {

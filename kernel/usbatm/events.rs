@@ -52,7 +52,7 @@ pub(crate) struct Packet {
 impl Packet {
     /// What is in it.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{bench, commands, parity};
 
 mod debug;
 mod junit;
+mod panics;
 mod quotes;
 
 /// A scenario that says nothing for so long hangs.
@@ -228,6 +229,10 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
             )
         }
     });
+    let panics = ground.trial("source::panics_are_known".to_owned(), {
+        let root = root.clone();
+        move |_| panics::are_known(&root)
+    });
     let lints = ground.trial(
         "source::kernel_crates_have_no_lints".to_owned(),
         move |_| {
@@ -244,7 +249,7 @@ fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> 
             doc::crates(&lab.root, &lab.source, &release)
         }
     });
-    vec![run, compile, fence, quotes, lints, documentation]
+    vec![run, compile, fence, quotes, panics, lints, documentation]
 }
 
 /// Every test that the book names as a proof is among `trials`, whole or by its beginning.
