@@ -67,7 +67,7 @@ const FAULTS: [Fault; 7] = [
 
 /// The in-kernel tests that are done short of memory: one for each thing that takes
 /// memory to start or to wait for. Each takes a score of rounds.
-const STARVED: [&str; 16] = [
+const STARVED: [&str; 17] = [
     "ends_by_itself",
     "formatted_name",
     "startup_awaited",
@@ -75,6 +75,7 @@ const STARVED: [&str; 16] = [
     "firmware_wait_is_broken",
     "work_ends_by_itself",
     "stop_breaks_the_waits_of_work",
+    "chore_comes_up_again",
     "closure_that_owns_its_scope",
     "inner_ends_alone",
     "stop_while_ticking",
