@@ -101,9 +101,14 @@ impl Device {
         unsafe { addr_of_mut!((*self.as_ptr()).ci_range).write_volatile(range) };
     }
 
-    /// Sets the link's rate, in cells a second.
-    pub fn set_link_rate(&self, cells: u32) {
+    /// The highest rate that a link may have, in cells of 53 bytes a second: the ATM layer tells
+    /// user space of it in bits, as a C `int`.
+    const MAX_LINK_RATE: i32 = i32::MAX / (53 * 8);
+
+    /// Sets the link's rate, in cells a second; to the highest that can be told, if it is higher.
+    pub fn set_link_rate(&self, cells: u64) {
         let cells = i32::try_from(cells).unwrap_or(i32::MAX);
+        let cells = cells.min(Self::MAX_LINK_RATE);
         // SAFETY: By the type's invariants. Readers in C find the old rate or the
         // new one.
         unsafe { addr_of_mut!((*self.as_ptr()).link_rate).write_volatile(cells) };

@@ -27,7 +27,7 @@ pub struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// What is assumed of a line that has not come up yet, in cells a second: 128 kbit/s.
-    pub(crate) const DEFAULT_RATE: u32 = cells(128);
+    pub(crate) const DEFAULT_RATE: u64 = cells(128);
 
     /// A line of which user space is told, in the body that has the `stop`.
     pub(crate) fn new(
@@ -101,11 +101,6 @@ impl<'a> Line<'a> {
 }
 
 /// How many cells a second a line carries, whole ones only: a cell has 53 bytes.
-const fn cells(kilobits: u32) -> u32 {
-    let cells = kilobits as u64 * 1000 / (53 * 8);
-    if cells > u32::MAX as u64 {
-        u32::MAX
-    } else {
-        cells as u32
-    }
+const fn cells(kilobits: u32) -> u64 {
+    kilobits as u64 * 1000 / (53 * 8)
 }

@@ -121,8 +121,12 @@ pub fn answers_of_any_kind() -> Result<()> {
     // A line's speed can be anything, and any speed will do.
     let absurd = [0, 0xff].map(|byte| modem(STATUS_B, Answer::Bytes(100, byte)));
     let absurd = absurd.into_iter().collect::<Result<Vec<_>>>()?;
-    for modem in &absurd {
-        modem.await_up()?;
+    // The highest that there is a number for in the ATM layer, in whole cells.
+    for (modem, rate) in absurd.iter().zip(["0", "2147483256"]) {
+        let atm = modem.await_up()?;
+        let says = || atm.attribute("link_rate") == rate;
+        wait_until("the rate is one that can be told", says)
+            .with_context(|| format!("it is {:?}", atm.attribute("link_rate")))?;
     }
     ground.end(absurd)
 }
