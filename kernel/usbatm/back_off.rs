@@ -33,6 +33,20 @@ impl BackOff {
         seconds
     }
 
+    /// A modem that fails sooner than this after it was up, in milliseconds, has not been brought
+    /// back for good.
+    const RELAPSE: i64 = 60_000;
+
+    /// How often in a row a modem has failed soon after it was up: this time, it had been for so
+    /// many milliseconds, and `before` that, so many times.
+    pub(crate) fn relapses(before: u32, msecs: i64) -> u32 {
+        if msecs < Self::RELAPSE {
+            before.saturating_add(1)
+        } else {
+            0
+        }
+    }
+
     /// How long a modem is left alone, in seconds, that was brought back so many times in a row,
     /// and failed again at once. The first time it is not.
     pub(crate) fn after_relapses(relapses: u32) -> Option<i64> {

@@ -96,9 +96,6 @@ impl<M: Minidriver> Life<M> {
     /// How long to wait where no thread could be started.
     const NO_THREAD_PAUSE: Delta = Delta::from_secs(5);
 
-    /// A modem that fails sooner than this after it was up has not been brought back for good.
-    const RELAPSE_TIME: Delta = Delta::from_secs(60);
-
     pub(crate) fn new(
         interface: &usb::Interface<device::Core<'_>>,
         info: Option<&'static M::IdInfo>,
@@ -326,11 +323,8 @@ impl<M: Minidriver> Life<M> {
     ) -> kthread::Result<Again> {
         this.modem.still_there(stop)?;
         this.report(stop, error);
-        let relapses = if began.elapsed() < Self::RELAPSE_TIME {
-            this.relapses.load(Relaxed) + 1
-        } else {
-            0
-        };
+        let before = this.relapses.load(Relaxed);
+        let relapses = BackOff::relapses(before, began.elapsed().as_millis());
         this.relapses.store(relapses, Relaxed);
         while Self::start(this).is_err() {
             stop.sleep(Self::NO_THREAD_PAUSE)?;

@@ -28,3 +28,11 @@ fn a_modem_that_relapses_is_left_alone_ever_longer() {
     let expected = [5, 10, 20, 40, 60, 60, 60];
     assert_eq!(rest, expected.map(Some));
 }
+
+#[test]
+fn a_modem_that_was_up_for_a_minute_has_not_relapsed() {
+    let soon = [0, 1, u32::MAX].map(|before| BackOff::relapses(before, 59_999));
+    assert_eq!(soon, [1, 2, u32::MAX]);
+    let late = [0, 1, u32::MAX].map(|before| BackOff::relapses(before, 60_000));
+    assert_eq!(late, [0; 3]);
+}
