@@ -212,9 +212,15 @@ impl usb::Handler for Rx {
         }
         match transfer.result() {
             Ok(_) => {
+                // What is passed on at once does not wait, however many packets a transfer has.
+                let most = if alone.is_some() {
+                    usize::MAX
+                } else {
+                    MAX_ARRIVED
+                };
                 for piece in transfer.pieces() {
                     match piece {
-                        Ok(bytes) => state.take_in(bytes),
+                        Ok(bytes) => state.take_in(bytes, most),
                         Err(_) => state.lose_piece(),
                     }
                 }
@@ -272,8 +278,8 @@ impl State {
         self.strays.lost += 1;
     }
 
-    /// Takes in what a transfer brought.
-    fn take_in(&mut self, bytes: &[u8]) {
+    /// Takes in what a transfer brought, where `most` packets may wait.
+    fn take_in(&mut self, bytes: &[u8], most: usize) {
         let Self {
             splitter,
             connections,
@@ -284,7 +290,7 @@ impl State {
         splitter.push(bytes, |cell| {
             let vc = cell.header().vc;
             match connections.find(vc) {
-                Some(connection) => take_cell(connection, cell, arrived),
+                Some(connection) => take_cell(connection, cell, arrived, most),
                 None => {
                     strays.count += 1;
                     strays.last = Some(vc);
@@ -294,8 +300,14 @@ impl State {
     }
 }
 
-/// Adds a cell to its connection's packet, and the packet to the queue if it is complete.
-fn take_cell(connection: &mut Connection, cell: Cell<'_>, arrived: &mut Queue<IncomingSkb>) {
+/// Adds a cell to its connection's packet, and the packet to the queue if it is complete and less
+/// than `most` wait there.
+fn take_cell(
+    connection: &mut Connection,
+    cell: Cell<'_>,
+    arrived: &mut Queue<IncomingSkb>,
+    most: usize,
+) {
     let (vcc, reassembler) = connection.parts();
     let pdu = match reassembler.push(cell.header().pti, cell.payload()) {
         Ok(Some(pdu)) => pdu,
@@ -306,7 +318,7 @@ fn take_cell(connection: &mut Connection, cell: Cell<'_>, arrived: &mut Queue<In
     if pdu.sdu.len() > vcc.max_rx_sdu() {
         return vcc.count_rx_error();
     }
-    if arrived.len() >= MAX_ARRIVED {
+    if arrived.len() >= most {
         return vcc.count_rx_drop();
     }
     match IncomingSkb::new(vcc, pdu.sdu) {
