@@ -124,6 +124,19 @@ impl Said {
             Self::Halt => Start::Halt,
         }
     }
+
+    /// What it comes to in an isochronous packet with so much room, in which nobody can refuse:
+    /// what does not fit is lost.
+    pub(crate) fn packet(self, room: usize) -> Result<Vec<u8>, Status> {
+        match self {
+            Self::Bytes(mut bytes) => {
+                bytes.truncate(room);
+                Ok(bytes)
+            }
+            Self::Silence | Self::Halt => Ok(Vec::new()),
+            Self::Fail(failure) => Err(failure.status()),
+        }
+    }
 }
 
 /// The device descriptor as the modem tells it.

@@ -144,6 +144,21 @@ impl Pvc {
         Ok(())
     }
 
+    /// From now on, there is so much room for what has been received and not been read.
+    pub fn make_room(&self, bytes: libc::c_int) -> io::Result<()> {
+        // SAFETY: the pointer and the length describe `bytes`, which the kernel only reads.
+        check(unsafe {
+            libc::setsockopt(
+                self.0.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVBUFFORCE,
+                (&raw const bytes).cast(),
+                size_of::<libc::c_int>() as libc::socklen_t,
+            )
+        })?;
+        Ok(())
+    }
+
     /// Sends one PDU; waits while the socket's buffer is full.
     pub fn send(&mut self, pdu: &[u8]) -> io::Result<()> {
         self.0.write(pdu).and_then(|sent| {

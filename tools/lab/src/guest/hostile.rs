@@ -5,7 +5,7 @@
 //! kernel has nothing to report meanwhile, the host sees to.
 
 mod answers;
-mod cells;
+pub mod cells;
 mod descriptors;
 mod events;
 mod leak;

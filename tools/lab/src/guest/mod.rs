@@ -7,6 +7,7 @@ pub mod by_hand;
 mod callbacks;
 pub mod checkers;
 pub mod clients;
+mod corners;
 pub mod costs;
 pub mod demonstration;
 pub mod firmware;

@@ -2,7 +2,6 @@
 
 //! What each endpoint does with a transfer, when its turn comes and when it has ended.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use wire::cell::CELL_LEN;
@@ -11,6 +10,7 @@ use wire::speedtch::{DATA_IN, DATA_OUT, FIRMWARE_IN, FIRMWARE_OUT, INTERRUPT_IN,
 use super::{CONTROL, Device, NOWHERE, Start};
 use crate::descriptors::OTHER_OUT;
 use crate::firmware::{Block, Loader};
+use crate::lies::Said;
 use crate::log::{Progress, What};
 use crate::options::Fault;
 use crate::queue::{Queue, Then};
@@ -20,9 +20,11 @@ impl Device {
     /// Decides what becomes of a transfer whose turn it is.
     pub(super) fn start(&mut self, endpoint: u8, transfer: Transfer, at: Instant) -> Start {
         let length = transfer.length;
-        let says = self.says.get_mut(&endpoint);
-        if let Some(said) = says.and_then(VecDeque::pop_front) {
-            return said.start(length);
+        // Those of an isochronous endpoint are its packets.
+        if !self.is_isochronous(endpoint) {
+            if let Some(said) = self.next_said(endpoint) {
+                return said.start(length);
+            }
         }
         match endpoint {
             NOWHERE => Start::Wait,
@@ -47,6 +49,11 @@ impl Device {
             },
             _ => Start::Done(Status::NO_ANSWER, Vec::new()),
         }
+    }
+
+    /// What it was told to say next there.
+    fn next_said(&mut self, endpoint: u8) -> Option<Said> {
+        self.says.get_mut(&endpoint)?.pop_front()
     }
 
     /// A piece of the firmware is about to come.
@@ -162,9 +169,17 @@ impl Device {
         let mut data = Vec::new();
         for packet in &mut submit.packets {
             let room = usize::try_from(packet.length).unwrap_or(0);
+            self.counters.packets += 1;
+            if let Some(said) = self.next_said(endpoint) {
+                let bytes = said.packet(room);
+                packet.status = bytes.as_ref().err().copied().unwrap_or(packet.status);
+                let bytes = bytes.unwrap_or_default();
+                packet.actual = u32::try_from(bytes.len()).expect("no more than its length");
+                data.extend(bytes);
+                continue;
+            }
             let cells = self.loop_back.receive(room);
             self.counters.cells_out += (cells.len() / CELL_LEN) as u64;
-            self.counters.packets += 1;
             if self.options.loses_packet(self.counters.packets) {
                 packet.status = Status::CHECKSUM;
                 continue;

@@ -176,7 +176,7 @@ fn of_connections(number: i16) -> Vec<Caller> {
         }),
         Caller::start("one who sends and closes at once", GOES, move || {
             let mut pvc = Pvc::open(number, 8, 41, 1500)?;
-            (0..4).try_for_each(|_| pvc.send(&[0x5a; 1500]))
+            (0..12).try_for_each(|_| pvc.send(&[0x5a; 1500]))
         }),
         Caller::start("one who sends all the time", GOES, move || {
             let pvc = match &mut sender {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,6 +16,10 @@ use crate::guest::held::{self, Holder, Page};
 use crate::guest::modules;
 use crate::guest::plugged::{LIMIT, wait_until};
 use crate::guest::removal::{Means, nothing_is_left};
+
+/// In this time a core would be gone that did not wait. On a slow machine it might not be, which
+/// nobody would notice then.
+const NO_WAIT: Duration = Duration::from_millis(1500);
 
 /// One who is held in a call.
 struct Held {
@@ -83,7 +88,12 @@ pub fn in_calls(means: Means) -> Result<()> {
     );
     let told = sender.let_go()?;
     ensure!(told == Some(libc::ENODEV), "the sender was told {told:?}");
-    core_waits_for(asker)?;
+    if means == Means::Rmmod {
+        core_waits_for(asker)?;
+    } else {
+        let told = asker.let_go()?;
+        ensure!(told.is_none(), "the one in the core was told {told:?}");
+    }
     let told = writer.let_go()?;
     ensure!(told == Some(libc::ENODEV), "the writer was told {told:?}");
     let told = reader.let_go()?;
@@ -106,10 +116,12 @@ fn core_waits_for(asker: Held) -> Result<()> {
             );
             Ok(())
         });
+        // From here on it takes no new callers, and waits for those that are in it.
         wait_until("the core is about to go", || {
             removal.is_finished() || state().trim() == "going"
         })?;
-        was_let_go.store(!removal.is_finished(), Ordering::Relaxed);
+        thread::sleep(NO_WAIT);
+        was_let_go.store(true, Ordering::Relaxed);
         let told = asker.let_go()?;
         ensure!(told.is_none(), "the one in it was told {told:?}");
         removal.join().unwrap_or_else(|_| unreachable!())

@@ -24,7 +24,8 @@ const NOBODYS: Vc = Vc { vpi: 9, vci: 99 };
 /// The longest packet that the receiver wants.
 const MAX_SDU: i32 = 1500;
 
-type Cell = [u8; CELL_LEN];
+/// One cell.
+pub type Cell = [u8; CELL_LEN];
 
 /// What the modem says, and what is counted for it.
 struct Attack {
@@ -56,7 +57,7 @@ impl Attack {
 }
 
 /// The cells that carry a packet.
-fn packet(vc: Vc, length: usize) -> Vec<Cell> {
+pub fn packet(vc: Vc, length: usize) -> Vec<Cell> {
     let sdu = vec![0x5a; length];
     let Ok(mut segmenter) = Segmenter::new(vc, &sdu[..]) else {
         return Vec::new();

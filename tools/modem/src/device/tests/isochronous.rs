@@ -5,6 +5,7 @@
 use wire::speedtch::ALTSETTING_ISOC;
 
 use super::*;
+use crate::lies::{Failure, Said};
 
 /// How much came in each packet, and the status of each.
 pub(super) fn results(packets: &[Packet]) -> Vec<(u32, i32)> {
@@ -94,4 +95,21 @@ fn a_transfer_in_flight_is_cancelled() {
     let unlink = host.unlink(first);
     assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
     assert_eq!(host.wait().1, Got::Packets(second, vec![(0, 0)], vec![]));
+}
+
+#[test]
+fn what_is_said_comes_in_packets() {
+    let mut host = Host::isochronous(options());
+    let said = [
+        Said::Bytes(vec![1; 30]),
+        Said::Fail(Failure::Checksum),
+        Said::Bytes(vec![2; 2000]),
+        Said::Silence,
+    ];
+    host.device.say(host.now, DATA_IN, said.into());
+    let seqnum = host.receive_packets(5);
+    host.send_cells(1);
+    let packets = vec![(30, 0), (0, -84), (1023, 0), (0, 0), (CELL_LEN as u32, 0)];
+    let arrived = [vec![1; 30], vec![2; 1023], cells(1)].concat();
+    assert_eq!(host.wait().1, Got::Packets(seqnum, packets, arrived));
 }
