@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Runs it on this CPU only; user space can't move it. Its stack is in the memory nearest to
-    /// that.
+    /// that, as long as there is room.
     ///
     /// [`Self::spawn`] fails with `ENXIO` if the CPU is offline. If it goes offline later, the
     /// kernel lets the thread run elsewhere, for good. See `kthread_bind()`.
@@ -138,8 +138,11 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Runs it on the CPUs of this NUMA node, with its stack in the node's memory; otherwise as
-    /// [`Self::on_cpus`].
+    /// Runs it on the CPUs of this NUMA node; otherwise as [`Self::on_cpus`]. Its stack and its
+    /// task are in the node's memory, as long as there is room; what the body allocates comes from
+    /// where it runs, as for any thread.
+    ///
+    /// On a node without CPUs it is the memory alone that the node decides.
     ///
     /// [`Self::spawn`] fails with `ENXIO` if there is no such node, or if it is offline. See
     /// `kthread_create_on_node()`.

@@ -6,7 +6,8 @@
 //! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. `case=N` runs the case
 //! of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
 //!
-//! What can only be shown once the module is loaded is in `detaching.rs` and `lingering.rs`.
+//! What can only be shown once the module is loaded is in `detaching.rs`, `lingering.rs` and
+//! `placed.rs`.
 //!
 //! The verdict on `leaked_scope_is_joined_by_module` comes when the module is removed.
 //!
@@ -25,6 +26,7 @@ mod limited;
 mod lingering;
 mod nesting;
 mod pausing;
+mod placed;
 mod reporting;
 mod safety;
 mod scheduling;
@@ -67,6 +69,14 @@ module! {
         linger: u8 {
             default: 0,
             description: "Leave threads running that are to freeze (default: no)",
+        },
+        on_node: i32 {
+            default: -1,
+            description: "Leave threads running on the node of that number (default: none)",
+        },
+        on_cpu: i32 {
+            default: -1,
+            description: "Leave threads running on the CPU of that number (default: none)",
         },
     },
 }
@@ -256,6 +266,12 @@ impl kernel::InPlaceModule for Tests {
                 bench::run(CASES, module_parameters::case.value(), &bench)?;
                 if module_parameters::linger.value() != 0 {
                     lingering::start(&threads)?;
+                }
+                if let Ok(node) = u32::try_from(module_parameters::on_node.value()) {
+                    placed::on_node(&threads, node)?;
+                }
+                if let Ok(cpu) = u32::try_from(module_parameters::on_cpu.value()) {
+                    placed::on_cpu(&threads, cpu)?;
                 }
             },
             _device <- MiscDeviceRegistration::register(MiscDeviceOptions {

@@ -155,7 +155,7 @@ pub(crate) fn place_that_is_not_there(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
-/// It starts, no more: where there is but one node, as in the lab's machines, every thread is on it.
+/// It starts, no more. Where it is then, can be seen from outside of the kernel: see `placed.rs`.
 pub(crate) fn thread_on_a_node(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     // Every machine has this one.

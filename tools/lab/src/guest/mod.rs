@@ -23,6 +23,7 @@ pub mod life;
 pub mod line;
 pub mod machine;
 pub mod modules;
+mod nodes;
 pub mod parity;
 pub mod phases;
 pub mod plugged;

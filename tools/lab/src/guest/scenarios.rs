@@ -19,7 +19,7 @@ use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
     Host, asleep, callbacks, clients, corners, firmware, hostile, interrupts, kexample, life, line,
-    modules, power, stops, surface, transfers, words,
+    modules, nodes, power, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -70,6 +70,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(surface::SCENARIOS)
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
+        .chain(nodes::SCENARIOS)
         .chain(power::SCENARIOS)
         .chain(transfers::SCENARIOS)
         .chain(words::SCENARIOS)

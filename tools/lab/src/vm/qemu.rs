@@ -13,10 +13,27 @@ use crate::setup::Flavour;
 use crate::setup::image::Image;
 
 /// The guest's memory, in MiB: what the debug kernel's checkers note takes room.
-fn memory(flavour: Flavour) -> &'static str {
+fn memory(flavour: Flavour) -> u32 {
     match flavour {
-        Flavour::Stock => "1024",
-        Flavour::Debug => "2048",
+        Flavour::Stock => 1024,
+        Flavour::Debug => 2048,
+    }
+}
+
+/// A NUMA node for each processor, with its share of the memory: what is said of a thread on a node
+/// can be seen only where there is another. A single processor needs none.
+fn add_nodes(command: &mut Command, processors: u32, memory: u32) {
+    if processors == 1 {
+        return;
+    }
+    let share = memory / processors;
+    for node in 0..processors {
+        command
+            .arg("-object")
+            .arg(format!("memory-backend-ram,id=memory{node},size={share}M"));
+        command.arg("-numa").arg(format!(
+            "node,nodeid={node},cpus={node},memdev=memory{node}"
+        ));
     }
 }
 
@@ -28,17 +45,12 @@ fn command(image: &Image, accel: Accel) -> Command {
         // Idle time is skipped.
         Accel::Icount => command.args(["-accel", "tcg", "-icount", "shift=0,sleep=off"]),
     };
-    let processors = if accel == Accel::Icount { "1" } else { "2" };
-    command.args([
-        "-smp",
-        processors,
-        "-m",
-        memory(image.flavour),
-        "-display",
-        "none",
-        "-no-reboot",
-        "-nodefaults",
-    ]);
+    let processors = if accel == Accel::Icount { 1 } else { 2 };
+    let memory = memory(image.flavour);
+    command.arg("-smp").arg(processors.to_string());
+    command.arg("-m").arg(memory.to_string());
+    add_nodes(&mut command, processors, memory);
+    command.args(["-display", "none", "-no-reboot", "-nodefaults"]);
     command
         .arg("-kernel")
         .arg(&image.vmlinuz)
@@ -72,11 +84,12 @@ pub fn start(
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
     // The stock kernel knows no page_poison, and doesn't mind.
+    // It is not to look by itself which memory a program uses from afar, which costs faults.
     // A kernel that dies while the machine sleeps is to say so. And it is not to look whether the
     // timer's interrupts come fast enough as it boots: on a busy host they do not.
     command.args([
         "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend no_timer_check",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend no_timer_check numa_balancing=disable",
     ]);
     command
         .stdin(Stdio::null())
