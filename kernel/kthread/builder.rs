@@ -236,8 +236,8 @@ impl<'a> Builder<'a> {
     /// [`AnyStop::ready`](crate::AnyStop::ready)).
     ///
     /// If the body ends without a value before that, its error is returned, and the thread is
-    /// gone. Otherwise as [`Self::spawn`]. If the caller is killed while it waits, the thread is
-    /// stopped.
+    /// gone. Otherwise as [`Self::spawn`]. If the caller is killed or stopped while it waits, the
+    /// thread is stopped.
     pub fn spawn_ready<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,

@@ -101,7 +101,7 @@ impl Events {
         unsafe { sys::threadline_wait_reached_breakable(self.queue.get(), reached, number, until) }
     }
 
-    /// Waits for the milestone; [`EINTR`] if the caller was killed before that.
+    /// Waits for the milestone; [`EINTR`] if the caller was killed before that, or is asked to stop.
     #[inline(never)]
     pub(crate) fn wait_killable(&self, milestone: Milestone) -> Result {
         let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));

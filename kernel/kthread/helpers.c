@@ -192,12 +192,18 @@ void threadline_wait_reached(struct wait_queue_head *queue, const int *reached,
 	wait_event_idle(*queue, threadline_reached(reached, number));
 }
 
-/* Whether it was reached, and not the caller killed. */
+/*
+ * Whether it was reached, and not the caller killed. Nobody kills a worker:
+ * there it is an interruptible wait, which a stop of the body breaks.
+ */
 bool threadline_wait_reached_killable(struct wait_queue_head *queue,
 				      const int *reached, int number);
 bool threadline_wait_reached_killable(struct wait_queue_head *queue,
 				      const int *reached, int number)
 {
+	if (current->flags & PF_WQ_WORKER)
+		return !wait_event_interruptible(*queue,
+						 threadline_reached(reached, number));
 	return !wait_event_killable(*queue, threadline_reached(reached, number));
 }
 

@@ -150,6 +150,7 @@ cases! {
     working::self_stop_of_work_is_caught,
     working::work_is_joined_by_bodies,
     working::work_stops_waiting_for_others_to_be_ready,
+    working::work_that_waits_for_each_other_is_stopped,
     working::work_shields_itself,
     chores::chore_comes_up_again,
     chores::bell_loses_no_ring,

@@ -224,6 +224,39 @@ pub(crate) fn work_stops_waiting_for_others_to_be_ready(bench: &Bench<'_>) -> Ve
     Ok(Passed::Now)
 }
 
+/// Two that wait for each other, in the wait of those who are no bodies. It is no ring that anybody
+/// could see, but the stop of one ends it.
+pub(crate) fn work_that_waits_for_each_other_is_stopped(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let pair = Arc::pin_init(new_mutex!(KVec::<Arc<Work<bool>>>::new()), GFP_KERNEL)?;
+    let (go, waiting) = (event()?, Count::new()?);
+    let mut works = KVec::new();
+    for index in 0..2 {
+        let (pair, go, waiting) = (pair.clone(), go.clone(), waiting.clone());
+        let work = Work::queue(&scope, move |stop: &AnyStop| {
+            stop.wait(&go)?;
+            let other = pair.lock()[1 - index].clone();
+            waiting.up();
+            Ok(other.wait_ready() == Err(EINTR.into()) && stop.is_stopped())
+        })?;
+        works.push(Arc::new(work, GFP_KERNEL)?, GFP_KERNEL)?;
+    }
+    for work in &works {
+        pair.lock().push(work.clone(), GFP_KERNEL)?;
+    }
+    go.complete_all();
+    while waiting.get() < 2 {
+        fsleep(Delta::from_millis(1));
+    }
+    // Time to begin to wait.
+    fsleep(Delta::from_millis(5));
+    claim!(works[0].stop() == Outcome::Ended(true));
+    // It had left a value, which counts as ready.
+    claim!(works[1].join() == Outcome::Ended(false));
+    pair.lock().clear();
+    Ok(Passed::Now)
+}
+
 /// A shield holds in a worker too, and hands the stop on.
 pub(crate) fn work_shields_itself(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
