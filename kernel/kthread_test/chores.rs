@@ -14,7 +14,9 @@ use kernel::{
     prelude::*,
     time::{
         delay::fsleep,
-        Delta, //
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
 use kthread::{
@@ -28,6 +30,9 @@ use kthread::{
 };
 
 const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+
+/// So long that `fsleep()` counts it in timer ticks: at least four of them.
+const IN_TICKS: Delta = Delta::from_millis(45);
 
 /// A chore that counts its calls, and comes up again by the bell only.
 fn counter(scope: &Scope, calls: &Count) -> Result<Chore> {
@@ -159,8 +164,7 @@ pub(crate) fn asked_chore_does_not_wait_for_its_time(bench: &Bench<'_>) -> Verdi
 }
 
 /// Neither the first call nor a later one comes at once, although its time is longer than the
-/// kernel's timers count. How exact times are can't be told here: ticks come late on a busy
-/// machine, and then in a row.
+/// kernel's timers count.
 pub(crate) fn chore_is_not_called_early(bench: &Bench<'_>) -> Verdict {
     const BEYOND: Delta = Delta::from_nanos(i64::MAX);
 
@@ -179,6 +183,50 @@ pub(crate) fn chore_is_not_called_early(bench: &Bench<'_>) -> Verdict {
     await_count(&calls, 1);
     fsleep(Delta::from_millis(50));
     claim!(calls.get() == 1);
+    Ok(Passed::Now)
+}
+
+/// The time, but it is told so early that any delay which begins after this returns has to end at
+/// least its own length later, less one timer tick.
+///
+/// Delays are counted in ticks, which come late on a busy machine and then in a row. So a delay is
+/// shorter by what the ticks are late when it begins. They are at most as late as it is since they
+/// last caught up; and they have done so after the time was taken, if a sleep that is counted in
+/// ticks began after that. A second one makes sure that it was not a catching up that had begun
+/// earlier, on another CPU.
+fn time_before_ticks() -> Instant<Monotonic> {
+    let before = Instant::now();
+    fsleep(IN_TICKS);
+    fsleep(IN_TICKS);
+    before
+}
+
+/// Neither the first call nor those after it come before their time.
+pub(crate) fn chore_delay_is_no_shorter(bench: &Bench<'_>) -> Verdict {
+    const DELAY: Delta = Delta::from_millis(700);
+    /// A timer tick is never longer.
+    const TICK: Delta = Delta::from_millis(10);
+
+    let scope = bench.scope()?;
+    let early = Count::new()?;
+    let mut left = 3;
+    let mut before = time_before_ticks();
+    let chore = Chore::start(&scope, DELAY, {
+        let early = early.clone();
+        move |_: &AnyStop| {
+            if before.elapsed().as_nanos() < DELAY.as_nanos() - TICK.as_nanos() {
+                early.up();
+            }
+            left -= 1;
+            if left == 0 {
+                return Ok(Again::Never);
+            }
+            before = time_before_ticks();
+            Ok(Again::After(DELAY))
+        }
+    })?;
+    claim!(chore.join() == Outcome::Ended(Again::Never));
+    claim!(early.get() == 0);
     Ok(Passed::Now)
 }
 
