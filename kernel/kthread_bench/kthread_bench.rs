@@ -13,6 +13,9 @@
 //! | `stop` | stops that thread | nanoseconds |
 //! | `tick PERIOD COUNT` | a real-time thread wakes up `COUNT` times, every `PERIOD` nanoseconds | see [`ticks`] |
 //!
+//! The stops of threads that wait for a USB transfer are measured through the driver of a device, see
+//! [`transfers`].
+//!
 //! `kthread_bench_c` is the same in C, from the same description. There each thread has a block of
 //! memory for what it shares with its owner, as it has one here; in the kinds of life that end in
 //! `_bare` it has none, as where a driver has room for it in its own data.
@@ -21,14 +24,17 @@ mod gear;
 mod life;
 mod session;
 mod ticks;
+mod transfers;
 mod wait;
 
 use kernel::{
+    driver,
     miscdevice::{
         MiscDeviceOptions,
         MiscDeviceRegistration, //
     },
-    prelude::*, //
+    prelude::*,
+    ModuleMetadata, //
 };
 use kthread::ModuleScope;
 use session::Session;
@@ -47,9 +53,11 @@ module! {
     license: "GPL",
 }
 
-/// The module: its device, and the threads that are measured.
+/// The module: its device, its driver, and the threads that are measured.
 #[pin_data]
 struct KthreadBench {
+    #[pin]
+    _driver: driver::Registration<usb::Adapter<transfers::Driver>>,
     #[pin]
     _device: MiscDeviceRegistration<Session>,
     #[pin]
@@ -63,6 +71,7 @@ impl kernel::InPlaceModule for KthreadBench {
             _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
                 name: c"kthread_bench",
             }),
+            _driver <- driver::Registration::new(LocalModule::NAME, module),
         })
     }
 }

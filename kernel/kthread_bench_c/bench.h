@@ -90,4 +90,8 @@ struct task_struct *begin_thread(struct job *job, int (*body)(void *job));
 int measure_life(struct session *s, const char *kind);
 int measure_ticks(struct session *s);
 
+/* The driver of a device that never answers. */
+int register_transfers(void);
+void deregister_transfers(void);
+
 #endif

@@ -203,7 +203,26 @@ static struct miscdevice bench_device = {
 	.name = "kthread_bench_c",
 	.fops = &bench_operations,
 };
-module_misc_device(bench_device);
+
+static int __init bench_init(void)
+{
+	int error = register_transfers();
+
+	if (error)
+		return error;
+	error = misc_register(&bench_device);
+	if (error)
+		deregister_transfers();
+	return error;
+}
+module_init(bench_init);
+
+static void __exit bench_exit(void)
+{
+	misc_deregister(&bench_device);
+	deregister_transfers();
+}
+module_exit(bench_exit);
 
 MODULE_AUTHOR("Threadline developers");
 MODULE_DESCRIPTION("Measures kernel threads in C, beside kthread_bench");

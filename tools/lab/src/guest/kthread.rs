@@ -2,6 +2,8 @@
 //! `./lab bench kthread`, measured by the modules `kthread_bench` and
 //! `kthread_bench_c` in turn.
 
+mod transfers;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 
@@ -22,6 +24,8 @@ pub enum Row {
     /// The stop of a thread in the kind of wait that the modules call so:
     /// nanoseconds for each.
     StopIn(&'static str),
+    /// The same in a USB transfer of the kind that the modules call so.
+    StopInTransfer(&'static str),
     /// Nanoseconds from when each tick was due until it came; after the last one, its
     /// number, which is more than there are by those that were missed.
     Ticks,
@@ -51,6 +55,9 @@ pub const ROWS: &[Row] = &[
     Row::StopIn("work"),
     Row::StopIn("chore"),
     Row::StopIn("firmware"),
+    Row::StopInTransfer("bulk"),
+    Row::StopInTransfer("interrupt"),
+    Row::StopInTransfer("control"),
     Row::Allocations,
     Row::Ticks,
 ];
@@ -61,6 +68,7 @@ impl Row {
         match self {
             Self::Life(kind) => kind.to_owned(),
             Self::StopIn(wait) => format!("stop_in_{wait}"),
+            Self::StopInTransfer(kind) => format!("stop_in_usb_{kind}"),
             Self::Ticks => "ticks".to_owned(),
             Self::Allocations => "allocations".to_owned(),
         }
@@ -70,6 +78,15 @@ impl Row {
         match self {
             Self::Life(kind) => bench.command(&format!("life {kind} {operations}")),
             Self::StopIn(wait) => (0..operations).map(|_| bench.stop_in(wait)).collect(),
+            Self::StopInTransfer(kind) => {
+                let device = bench.device()?;
+                let stop = |_| {
+                    let pid = device.start(kind)?;
+                    wait_until("the thread waits", || sleeps(pid))?;
+                    device.stop(kind)
+                };
+                (0..operations).map(stop).collect()
+            }
             Self::Ticks => bench.command(&format!("tick {TICK_NS} {operations}")),
             Self::Allocations => Ok(vec![bench.allocations(operations)?]),
         }
@@ -122,6 +139,8 @@ fn measure_all(row: Row, samples: usize, operations: usize, host: &Host) -> Resu
 struct Bench {
     driver: Driver,
     file: File,
+    /// What transfers go to.
+    device: Option<transfers::Device>,
 }
 
 impl Bench {
@@ -140,7 +159,19 @@ impl Bench {
             .write(true)
             .open(format!("/dev/{module}"))
             .with_context(|| format!("no device of {module}"))?;
-        Ok(Self { driver, file })
+        Ok(Self {
+            driver,
+            file,
+            device: None,
+        })
+    }
+
+    /// What transfers go to, plugged in when it is first wanted.
+    fn device(&mut self) -> Result<&transfers::Device> {
+        match &mut self.device {
+            Some(device) => Ok(device),
+            none => Ok(none.insert(transfers::Device::plug(self.driver)?)),
+        }
     }
 
     /// Gives one command; what it measured.

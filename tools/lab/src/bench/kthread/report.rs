@@ -137,7 +137,7 @@ fn goals(rows: &[Measured]) -> String {
                 let what = format!("blocks of memory a thread, more than C: {more:.1}");
                 goal(&mut text, &what, more, BLOCKS_GOAL)
             }
-            Row::StopIn(_) => {
+            Row::StopIn(_) | Row::StopInTransfer(_) => {
                 let idle = rows.iter().find(|row| row.row == Row::StopIn("idle"));
                 let idle = idle.map_or(f64::NAN, |idle| Side::new(idle, false).p99());
                 let times = ours.p99() / idle;
