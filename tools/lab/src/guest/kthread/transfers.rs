@@ -1,5 +1,8 @@
 //! Threads that wait for a USB transfer: the devices that they wait for, and the files through which
 //! the modules start and stop them.
+//!
+//! Such a stop is longer than that of other waits, in C as well: the transfer has to come back from
+//! the host controller, which here asks the modem for it, a program like any other.
 
 use std::fs;
 use std::path::PathBuf;
