@@ -220,6 +220,11 @@ impl Device {
         self.poll(now);
     }
 
+    /// Has this fault too, from now on.
+    pub(crate) fn add_fault(&mut self, fault: Fault) {
+        self.options.faults.push(fault);
+    }
+
     /// How much of what it was to say has not been heard.
     pub(crate) fn unheard(&self) -> usize {
         self.says.values().map(VecDeque::len).sum()

@@ -18,7 +18,7 @@ use crate::device::Device;
 use crate::far_end::FarEnd;
 use crate::lies::Said;
 use crate::log::{Counters, Event, Log, Peak, Progress, View, What, Why};
-use crate::options::Options;
+use crate::options::{Fault, Options};
 use crate::transport::{Message, Protocol, Transport};
 use crate::usbredir;
 use crate::vhci::{self, Port};
@@ -243,6 +243,11 @@ impl Modem {
     pub fn crash(&self, crash: Crash) {
         self.shared
             .change(|device| device.crash(Instant::now(), crash));
+    }
+
+    /// Has this fault too, from now on.
+    pub fn add_fault(&self, fault: Fault) {
+        self.shared.change(|device| device.add_fault(fault));
     }
 
     /// The far end of the channel `vc`, whose cells are not sent back any more.

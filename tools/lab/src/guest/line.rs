@@ -1,19 +1,18 @@
 //! How a line is followed: by asking, by listening, and with patience.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use modem::{Answer, Event, Failure, Fault, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent, LineState, STATUS_7, STATUS_F};
 
 use super::kmsg::Kmsg;
+use super::modules;
 use super::plugged::{Plugged, options, wait_until};
 use super::scenarios::{Scenario, echo};
-use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
-use super::{firmware, modules};
 use crate::protocol::Driver;
 
 /// The endpoint of all requests.
@@ -71,29 +70,43 @@ fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
     const QUESTIONS: usize = 6;
     modules::load(Driver::Ours)?;
     let uevents = Uevents::from_now()?;
-    let (stage_1, stage_2) = firmware::install_short()?;
-    let refuses = Fault::Answers(STATUS_7, Answer::Fail(Failure::Stall));
-    let modem = Plugged::new(options(1).firmware(stage_1, stage_2).fault(refuses))?;
-    modem.await_event("bring its line up", |what| {
-        matches!(what, What::LineUp { .. })
-    })?;
-    let atm = AtmDevice::of(modem.device()).context("there is no ATM device")?;
-    // Cells come all the time, between any two questions.
+    let modem = Plugged::new(options(1).running())?;
+    let atm = modem.await_up()?;
     let over = AtomicBool::new(false);
+    let echoes = AtomicUsize::new(0);
     thread::scope(|scope| {
         let cells = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 echo(&atm, 8, 35, 100, 1)?;
+                echoes.fetch_add(1, Ordering::Relaxed);
             }
             Ok(())
         });
-        let asked = (0..QUESTIONS).try_for_each(|_| is_asked_anew(&modem));
+        let asked = is_mute_among(QUESTIONS, &modem, &echoes);
         over.store(true, Ordering::Relaxed);
         asked.and(cells.join().unwrap_or_else(|_| bail!("a thread panicked")))
     })?;
     let told = uevents.values(&modem.interface(), "USBATM_EVENT");
-    ensure!(told == ["usable"], "user space was told {told:?}");
+    let is_fault = |event: &String| event != "usable" && event != "line-up";
+    ensure!(!told.iter().any(is_fault), "user space was told {told:?}");
     modem.await_file("phase", "watching the line")
+}
+
+/// The modem goes mute while packets come back, and is asked so often, with a packet before each
+/// question.
+fn is_mute_among(questions: usize, modem: &Plugged, echoes: &AtomicUsize) -> Result<()> {
+    for question in 0..questions {
+        let before = echoes.load(Ordering::Relaxed);
+        wait_until("a packet comes back", || {
+            echoes.load(Ordering::Relaxed) > before
+        })?;
+        if question == 0 {
+            let refuses = Fault::Answers(STATUS_7, Answer::Fail(Failure::Stall));
+            modem.modem().add_fault(refuses);
+        }
+        is_asked_anew(modem)?;
+    }
+    Ok(())
 }
 
 /// A modem fails to answer once, and is asked again without having told of anything: how else
