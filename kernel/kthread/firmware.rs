@@ -4,8 +4,9 @@
 //!
 //! The kernel treats requests for the same file that overlap as one. They also fail as one: when
 //! one of two modems is unplugged while both wait for user space, the thread of the other gets
-//! [`ENOENT`], as if the file did not exist. So a request that fails like that is made again if
-//! any thread was interrupted while it waited.
+//! [`ENOENT`], as if the file did not exist; or [`EINTR`], if it was only about to ask user space
+//! (`fw_load_sysfs_fallback()`). So a request that fails like that is made again if any thread was
+//! interrupted while it waited.
 //!
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
@@ -30,9 +31,9 @@ use kernel::{
 
 /// How often a request is made again. The first time can be too early: the failed one lives until
 /// all who shared it have let go of it.
-const RETRIES: i32 = 5;
+const RETRIES: i64 = 5;
 
-/// How long the others are given for that.
+/// How long the others are given for that at first; twice as long each time.
 const PAUSE: Delta = Delta::from_millis(20);
 
 impl Stop {
@@ -103,13 +104,13 @@ impl Stop {
         request: impl Fn() -> kernel::error::Result<Firmware>,
     ) -> Result<Firmware> {
         let stops = Kthread::interrupts();
-        for _ in 0..RETRIES {
+        for retry in 0..RETRIES {
             let result = self.request_once(until, &request);
-            let missing = matches!(&result, Err(Error::Failed(error)) if *error == ENOENT);
-            if !missing || Kthread::interrupts() == stops {
+            let broken = matches!(result, Err(Error::Failed(ENOENT | EINTR)));
+            if !broken || Kthread::interrupts() == stops {
                 return result;
             }
-            self.sleep(PAUSE)?;
+            self.sleep(PAUSE * (1 << retry))?;
         }
         self.request_once(until, &request)
     }

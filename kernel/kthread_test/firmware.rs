@@ -37,22 +37,23 @@ fn device() -> Result<Arc<faux::Registration>> {
     )?)
 }
 
+/// A thread that waits for a file that nobody has.
+fn request(scope: &Scope, device: &Arc<faux::Registration>) -> Result<Thread<usize>> {
+    let device = device.clone();
+    Builder::new(fmt!("firmware")).spawn_ready(scope, move |stop: &Stop| {
+        stop.ready();
+        let faux: &faux::Device<Bound> = (*device).as_ref();
+        let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
+        Ok(firmware.size())
+    })
+}
+
 /// Two threads wait for one firmware file: the first for user space, the second for the first.
 pub(crate) fn firmware_wait_is_broken(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     let device = device()?;
-    let request = || {
-        let device = device.clone();
-        Builder::new(fmt!("firmware")).spawn_ready(&scope, move |stop: &Stop| {
-            stop.ready();
-            let faux: &faux::Device<Bound> = (*device).as_ref();
-            let firmware = stop.request_firmware(c"kthread_test-no-such-file", faux.as_ref())?;
-            Ok(firmware.size())
-        })
-    };
-
     for round in 0..4 {
-        let (one, two) = (request()?, request()?);
+        let (one, two) = (request(&scope, &device)?, request(&scope, &device)?);
         fsleep(Delta::from_millis(200));
         claim!(!one.is_finished() && !two.is_finished());
         let (first, second) = if round % 2 == 0 {
@@ -65,6 +66,21 @@ pub(crate) fn firmware_wait_is_broken(bench: &Bench<'_>) -> Verdict {
         fsleep(Delta::from_millis(300));
         claim!(!second.is_finished());
         claim!(second.stop() == Outcome::Stopped);
+    }
+    Ok(Passed::Now)
+}
+
+/// As before, but the stop comes before either has got to its wait.
+pub(crate) fn firmware_wait_begins_in_spite_of_a_stop(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let device = device()?;
+    for delay in (0..10).map(Delta::from_millis) {
+        let (one, two) = (request(&scope, &device)?, request(&scope, &device)?);
+        fsleep(delay);
+        claim!(two.stop() == Outcome::Stopped);
+        fsleep(Delta::from_millis(200));
+        claim!(!one.is_finished());
+        claim!(one.stop() == Outcome::Stopped);
     }
     Ok(Passed::Now)
 }
