@@ -6,6 +6,7 @@ use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::Ground;
 use crate::guest::plugged::{Plugged, options, wait_until};
+use crate::guest::uevents::Uevents;
 
 /// How long a flood is, in packets.
 const FLOOD: usize = 500;
@@ -30,34 +31,38 @@ fn floods() -> [(&'static str, Vec<Said>); 6] {
 /// not fill the log. The line is still followed, by polling.
 pub fn interrupts_of_any_kind() -> Result<()> {
     let ground = Ground::new()?;
+    let uevents = Uevents::from_now()?;
     let mut hostile = Vec::new();
     for (number, (name, said)) in (10..).zip(floods()) {
         let modem = Plugged::new(options(number).running())?;
-        let atm = modem.await_up()?;
+        modem.await_up()?;
         modem.modem().say(INTERRUPT_IN, said);
-        hostile.push((name, modem, atm));
+        hostile.push((name, modem));
     }
-    for (name, modem, _) in &hostile {
+    for (name, modem) in &hostile {
         let heard = || modem.modem().unheard() < FLOOD;
         wait_until(&format!("the flood '{name}' begins"), heard)?;
     }
     ground.good_one_works()?;
-    for (_, modem, _) in &hostile {
+    for (_, modem) in &hostile {
         modem.modem().drop_line();
     }
-    for (name, _, atm) in &hostile {
-        let lost = || !atm.has_carrier();
+    // It is started again at once, so that who looks may come too late: user space is told.
+    for (name, modem) in &hostile {
         wait_until(
             &format!("the loss of the line is noticed in '{name}'"),
-            lost,
+            || {
+                let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+                told.iter().any(|event| event == "line-down")
+            },
         )?;
     }
-    for (name, modem, _) in &hostile {
+    for (name, modem) in &hostile {
         let unheard = modem.modem().unheard();
         ensure!(
             unheard > FLOOD / 2,
             "of '{name}', only {unheard} are unheard"
         );
     }
-    ground.end(hostile.into_iter().map(|(_, modem, _)| modem).collect())
+    ground.end(hostile.into_iter().map(|(_, modem)| modem).collect())
 }
