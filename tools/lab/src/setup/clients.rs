@@ -66,7 +66,7 @@ ln -s /run var/run
 cp ../owner/*.rules etc/udev/rules.d/
 install -m 755 ../owner/usbatm-ppp usr/lib/udev/
 cp ../owner/dsl etc/ppp/peers/
-find . | LC_ALL=C sort | cpio -o -H newc --quiet | zstd -q -3 >../clients.cpio.zst
+find . | LC_ALL=C sort | cpio -o -H newc --quiet >../clients.cpio
 "#;
 
 /// Makes an image like `image` that has these programs too.
@@ -102,7 +102,7 @@ pub fn add(lab: &Lab, image: &Image) -> Result<Image> {
             args.extend(UNITS.split_whitespace());
             lab.root.run(step, PACK, &args)
         })?;
-    let clients = lab.root.host(HOME).join("clients.cpio.zst");
+    let clients = lab.root.host(HOME).join("clients.cpio");
     let initrd = image.initrd.with_file_name("initrd-clients");
     let mut both = File::create(&initrd)?;
     for part in [&image.initrd, &clients] {

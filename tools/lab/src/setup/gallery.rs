@@ -22,8 +22,8 @@ rm -rf /src/gallery && mkdir -p /src/gallery/root/gallery && cd /src/gallery
 sed 's/o$/ko/' /src/build/kernel/modules.order | while read -r module; do
     cp "/src/build/kernel/$module" root/gallery/
 done
-(cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet | zstd -q -3) >gallery.cpio.zst
-cat /src/image/initrd gallery.cpio.zst >initrd
+(cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >gallery.cpio
+cat /src/image/initrd gallery.cpio >initrd
 "#;
 
 /// The cases of the gallery below `source`: a folder each.

@@ -83,13 +83,12 @@ pub fn start(
         .arg(format!("socket,id=lab,path={}", socket.display()));
     command.args(["-serial", "chardev:lab"]);
     // Only warnings and worse go to the console: it is slow. The guest sends the rest.
-    // The stock kernel knows no page_poison, and doesn't mind.
     // It is not to look by itself which memory a program uses from afar, which costs faults.
     // A kernel that dies while the machine sleeps is to say so. And it is not to look whether the
     // timer's interrupts come fast enough as it boots: on a busy host they do not.
     command.args([
         "-append",
-        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M page_poison=1 no_console_suspend no_timer_check numa_balancing=disable",
+        "console=ttyS0 loglevel=5 panic=-1 oops=panic log_buf_len=4M no_console_suspend no_timer_check numa_balancing=disable",
     ]);
     command
         .stdin(Stdio::null())
