@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::setup::image::Image;
 use crate::vm::{self, Accel, Options, Vm};
@@ -124,24 +125,42 @@ impl Fleet {
     }
 
     /// Has `work` done in every machine of `image`, after whatever it is busy with; in a new one
-    /// if there is none.
-    pub fn each(&self, image: &Image, work: impl Fn(&mut Vm) -> Result<()>) -> Result<()> {
+    /// if there is none. It is done in all at once.
+    pub fn each(&self, image: &Image, work: impl Fn(&mut Vm) -> Result<()> + Sync) -> Result<()> {
         if !self.state().places.iter().any(|place| place.is_of(image)) {
             return self.run(image, work);
         }
         let places = self.state().places.len();
-        for place in 0..places {
-            let Some(mut machine) = self.take_from(place, image) else {
-                continue;
+        let work = &work;
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..places)
+                .map(|place| scope.spawn(move || self.in_place(place, image, work)))
+                .collect();
+            let ended = |one: ScopedJoinHandle<'_, Result<()>>| {
+                one.join().unwrap_or_else(|_| bail!("a thread panicked"))
             };
-            let mut kept = Kept {
-                fleet: self,
-                place,
-                machine: None,
-            };
-            work(&mut machine.vm)?;
-            kept.machine = Some(machine);
-        }
+            // Each is waited for; the first that failed tells why.
+            all.into_iter().map(ended).fold(Ok(()), Result::and)
+        })
+    }
+
+    /// Has `work` done in the machine of `image` in `place`, if there is one.
+    fn in_place(
+        &self,
+        place: usize,
+        image: &Image,
+        work: impl Fn(&mut Vm) -> Result<()>,
+    ) -> Result<()> {
+        let Some(mut machine) = self.take_from(place, image) else {
+            return Ok(());
+        };
+        let mut kept = Kept {
+            fleet: self,
+            place,
+            machine: None,
+        };
+        work(&mut machine.vm)?;
+        kept.machine = Some(machine);
         Ok(())
     }
 
