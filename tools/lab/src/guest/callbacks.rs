@@ -104,5 +104,5 @@ fn waiting(means: Means) -> Result<()> {
     take_away(&modem, means)?;
     sender.end()?;
     receiver.end()?;
-    modules::rmmod("usbatm")
+    wait_until("the core goes", || modules::rmmod("usbatm").is_ok())
 }
