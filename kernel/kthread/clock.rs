@@ -4,6 +4,7 @@
 //!
 //! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
 
+use crate::sys;
 use kernel::{
     bindings,
     time::{
@@ -38,6 +39,12 @@ pub(crate) fn after(time: Delta) -> i64 {
 /// How long it takes until the clock shows `ns`: no time if it does already.
 pub(crate) fn until(ns: i64) -> Delta {
     Delta::from_nanos(ns.saturating_sub(now()).max(0))
+}
+
+/// The number of the current tick.
+pub(crate) fn jiffies() -> Jiffies {
+    // SAFETY: It only reads.
+    unsafe { sys::threadline_jiffies() }
 }
 
 /// The time in the kernel's timer ticks, rounded up. Nobody waits for longer than twelve days.

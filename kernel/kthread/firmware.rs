@@ -6,7 +6,8 @@
 //! one of two modems is unplugged while both wait for user space, the thread of the other gets
 //! [`ENOENT`], as if the file did not exist; or [`EINTR`], if it was only about to ask user space
 //! (`fw_load_sysfs_fallback()`). So a request that fails like that is made again if any thread was
-//! interrupted while it waited.
+//! interrupted while it waited, or shortly before: the one that was may not have let go of what it
+//! shared with ours yet.
 //!
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
@@ -29,12 +30,15 @@ use kernel::{
     time::Delta, //
 };
 
-/// How often a request is made again. The first time can be too early: the failed one lives until
-/// all who shared it have let go of it.
+/// How often a request is made again at most. The first time can be too early: the failed one lives
+/// until all who shared it have let go of it.
 const RETRIES: i64 = 5;
 
 /// How long the others are given for that at first; twice as long each time.
 const PAUSE: Delta = Delta::from_millis(20);
+
+/// How long a thread that was interrupted may take to let go of its request.
+const LINGER: Delta = Delta::from_secs(1);
 
 impl Stop {
     /// Requests firmware from the file system or from user space, as `request_firmware()` does.
@@ -103,14 +107,14 @@ impl Stop {
         until: i64,
         request: impl Fn() -> kernel::error::Result<Firmware>,
     ) -> Result<Firmware> {
-        let stops = Kthread::interrupts();
         for retry in 0..RETRIES {
+            let lately = clock::jiffies().wrapping_sub(clock::ticks(LINGER));
             let result = self.request_once(until, &request);
             let broken = matches!(result, Err(Error::Failed(ENOENT | EINTR)));
-            if !broken || Kthread::interrupts() == stops {
+            if !broken || !Kthread::was_one_interrupted_since(lately) {
                 return result;
             }
-            self.sleep(PAUSE * (1 << retry))?;
+            self.sleep(clock::until(until).min(PAUSE * (1 << retry)))?;
         }
         self.request_once(until, &request)
     }

@@ -8,6 +8,7 @@
 use crate::{
     affinity::Affinity,
     anystop::Place,
+    clock,
     events::Events,
     host::Host,
     life::{
@@ -45,7 +46,10 @@ use kernel::{
         SetOnce, //
     },
     task::Task,
-    time::Delta, //
+    time::{
+        Delta,
+        Jiffies, //
+    }, //
 };
 
 /// The function that a new task runs.
@@ -54,8 +58,9 @@ pub(crate) type Entry = unsafe extern "C" fn(*mut c_void) -> c_int;
 /// The size of a task's name in the kernel, `TASK_COMM_LEN`.
 pub(crate) const COMM_LEN: usize = 16;
 
-/// How often a stop was sent to a thread, see [`Kthread::interrupts`].
-static INTERRUPTS: Atomic<u64> = Atomic::new(0);
+/// When a thread was interrupted for the last time, in jiffies; see
+/// [`Kthread::was_one_interrupted_since`].
+static LAST_INTERRUPT: Atomic<usize> = Atomic::new(0);
 
 /// Whether the caller is a task of the kernel's own: only these run threads and work items. Of a
 /// user's task that calls the kernel it is sure that nobody in a net waits for it.
@@ -189,8 +194,8 @@ impl Kthread {
     /// context.
     #[inline(never)]
     pub(crate) fn interrupt_task(task: &Task) {
-        // Counted first, so that whoever sees what the signal has caused sees the count too.
-        INTERRUPTS.fetch_add(1, Full);
+        // Noted first, so that whoever sees what the signal has caused sees this too.
+        LAST_INTERRUPT.xchg(clock::jiffies(), Full);
         // SAFETY: The reference keeps the task valid; a task that has ended is left alone by
         // `send_sig()`. The last argument says that the kernel sends it.
         unsafe { bindings::send_sig(bindings::SIGKILL as i32, task.as_ptr(), 1) };
@@ -204,10 +209,11 @@ impl Kthread {
         unsafe { bindings::send_sig(signal.number(), task, 0) };
     }
 
-    /// How many threads have been interrupted so far.
+    /// Whether any thread has been interrupted since then, in jiffies.
     #[inline(never)]
-    pub(crate) fn interrupts() -> u64 {
-        INTERRUPTS.load(Acquire)
+    pub(crate) fn was_one_interrupted_since(then: Jiffies) -> bool {
+        // Jiffies wrap around.
+        LAST_INTERRUPT.load(Acquire).wrapping_sub(then) as isize >= 0
     }
 }
 

@@ -14,8 +14,7 @@
 use crate::{
     clock,
     lookout::Lookout,
-    site::Site,
-    sys, //
+    site::Site, //
 };
 use core::num::NonZero;
 use kernel::{
@@ -62,7 +61,7 @@ impl Watch {
     #[inline]
     pub(crate) fn begin(&self, lookout: &Lookout) {
         // Full: a look that is on its way already sees it, else it is not too late for the timer.
-        self.since.xchg(now().max(1), Full);
+        self.since.xchg(clock::jiffies().max(1), Full);
         lookout.look_within(self.period.get());
     }
 
@@ -80,7 +79,7 @@ impl Watch {
         if since == 0 {
             return None;
         }
-        let late = now().wrapping_sub(since);
+        let late = clock::jiffies().wrapping_sub(since);
         let periods = late / self.period;
         // After so many reports that the number overflows, there are no more.
         let number = u32::try_from(periods).unwrap_or(u32::MAX);
@@ -111,10 +110,4 @@ impl Watch {
 /// The time in ticks, in one at least.
 fn ticks(time: Delta) -> NonZero<Jiffies> {
     NonZero::new(clock::ticks(time)).unwrap_or(NonZero::<Jiffies>::MIN)
-}
-
-/// The number of the current tick.
-fn now() -> Jiffies {
-    // SAFETY: It only reads.
-    unsafe { sys::threadline_jiffies() }
 }

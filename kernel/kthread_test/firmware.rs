@@ -85,6 +85,23 @@ pub(crate) fn firmware_wait_begins_in_spite_of_a_stop(bench: &Bench<'_>) -> Verd
     Ok(Passed::Now)
 }
 
+/// A request that comes when another has been stopped, but may not be over, does not fail with it.
+pub(crate) fn firmware_wait_begins_beside_a_stop(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let device = device()?;
+    for _ in 0..8 {
+        let one = request(&scope, &device)?;
+        fsleep(Delta::from_millis(50));
+        one.ask_stop();
+        let two = request(&scope, &device)?;
+        fsleep(Delta::from_millis(200));
+        claim!(!two.is_finished());
+        claim!(two.stop() == Outcome::Stopped);
+        claim!(one.stop() == Outcome::Stopped);
+    }
+    Ok(Passed::Now)
+}
+
 /// A thread that asks for two files, of which the second has the given name.
 fn chain(
     scope: &Scope,

@@ -134,6 +134,7 @@ cases! {
     stopping::waits_note_their_line,
     firmware::firmware_wait_is_broken,
     firmware::firmware_wait_begins_in_spite_of_a_stop,
+    firmware::firmware_wait_begins_beside_a_stop,
     firmware::second_firmware_is_taken,
     firmware::firmware_has_a_limit,
     firmware::stop_breaks_a_chain_of_firmware,
