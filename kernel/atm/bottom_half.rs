@@ -20,7 +20,7 @@ pub struct BottomHalf(NotThreadSafe);
 impl BottomHalf {
     /// Begins one. To be called with interrupts on, and not in a hard interrupt.
     pub fn begin() -> Self {
-        // SAFETY: Any context is fine; the wrong one is told of when it ends.
+        // SAFETY: Any context is fine; the wrong one is told of.
         unsafe { bindings::begin_bh() };
         // INVARIANT: They were disabled just now.
         Self(NotThreadSafe)

@@ -6,6 +6,7 @@
 #include <linux/atmdev.h>
 #include <linux/bits.h>
 #include <linux/bottom_half.h>
+#include <linux/bug.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -48,6 +49,7 @@ bool rust_helper_atm_try_begin_bh(void)
 void rust_helper_atm_begin_bh(void);
 void rust_helper_atm_begin_bh(void)
 {
+	WARN_ON_ONCE(in_hardirq() || irqs_disabled());
 	local_bh_disable();
 }
 

@@ -3,8 +3,9 @@
 //! From an interrupt to a bottom half.
 //!
 //! Network protocols are called with interrupts on, and best in bottom halves. A driver that comes
-//! by packets elsewhere puts them aside, and has an [`IrqPoll`] called in a bottom half, which
-//! begins on the same CPU as soon as the interrupt ends. It is the cheapest way there: some 460
+//! by packets elsewhere puts them aside, and has an [`IrqPoll`] called in a bottom half on the same
+//! CPU: as soon as the interrupt ends, or by `ksoftirqd` if there was no interrupt or there is too
+//! much to do. It is the cheapest way there: some 460
 //! instructions on x86 for a driver that has one packet, where a work item on
 //! [`system_bh`](kernel::workqueue::system_bh) takes 1,280. It was made after NAPI, but needs no network
 //! device.
@@ -25,6 +26,7 @@ use kernel::{
         Relaxed,
         Release, //
     },
+    task::might_sleep,
     time::{
         delay::fsleep,
         Delta, //
@@ -35,7 +37,9 @@ use kernel::{
 use crate::bindings;
 
 /// What an [`IrqPoll`] calls.
-pub trait Poll: Send + Sync {
+///
+/// It is `'static`, because a leaked [`IrqPoll`] is called all the same.
+pub trait Poll: Send + Sync + 'static {
     /// Does what there is to do now.
     ///
     /// Called in a bottom half: it must not sleep. While it runs on one CPU, it may be called on
@@ -46,13 +50,13 @@ pub trait Poll: Send + Sync {
 
 /// A [`Poll`], and the way to have it called in a bottom half.
 ///
-/// Dropping it waits until it has been called if it is to be, and until no call is under way. That
-/// sleeps.
+/// Dropping it waits as [`quiesce`](Self::quiesce) does. Who leaks it has to do that, before the
+/// module goes that `T` is of.
 ///
 /// # Invariants
 ///
-/// - `raw` is initialised, calls `Self::call` with itself as the argument, and was not disabled.
-/// - `running` counts the calls that have let go of `raw`, so that it may be scheduled again, but
+/// - `raw` is initialised, and calls `Self::call` with itself as the argument.
+/// - `running` counts the calls that may have let go of `raw`, so that it may be scheduled again, but
 ///   not yet of `self`.
 #[pin_data(PinnedDrop)]
 pub struct IrqPoll<T: Poll> {
@@ -104,6 +108,27 @@ impl<T: Poll> IrqPoll<T> {
         unsafe { bindings::irq_poll_sched(self.raw.get()) };
     }
 
+    /// Waits until it has been called if it is to be, and until no call is under way. What is
+    /// [scheduled](Self::schedule) meanwhile may be forgotten. Sleeps.
+    ///
+    /// The last instructions of a call, which use nothing of `self`, may still be to come; the
+    /// module that they are of is kept by the RCU grace period that its removal waits for
+    /// (`free_module()`), as a bottom half is a reader.
+    pub fn quiesce(&self) {
+        might_sleep();
+        // A call that is to come has come and let go of `raw` when this returns, a full barrier,
+        // after which its count is seen.
+        // SAFETY: By the type invariants, it is initialised. Of several callers, each waits until
+        // the one before has enabled it.
+        unsafe { bindings::irq_poll_disable(self.raw.get()) };
+        // ACQUIRE: Pairs with the RELEASE at the end of a call.
+        while self.running.load(Acquire) != 0 {
+            fsleep(Delta::from_micros(20));
+        }
+        // SAFETY: As before; it was disabled just now.
+        unsafe { bindings::irq_poll_enable(self.raw.get()) };
+    }
+
     /// The function that bottom halves call.
     ///
     /// # Safety
@@ -137,13 +162,7 @@ impl<T: Poll> Deref for IrqPoll<T> {
 #[pinned_drop]
 impl<T: Poll> PinnedDrop for IrqPoll<T> {
     fn drop(self: Pin<&mut Self>) {
-        // Nobody can schedule it any more, and a call that is to come has come and let go of `raw`
-        // when this returns, a full barrier, after which its count is seen.
-        // SAFETY: By the type invariants, it is initialised and was not disabled before.
-        unsafe { bindings::irq_poll_disable(self.raw.get()) };
-        // ACQUIRE: Pairs with the RELEASE at the end of a call.
-        while self.running.load(Acquire) != 0 {
-            fsleep(Delta::from_micros(20));
-        }
+        // Nobody can schedule it any more.
+        self.quiesce();
     }
 }

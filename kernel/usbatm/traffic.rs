@@ -178,6 +178,7 @@ impl Traffic {
         self.rx().stop();
         self.tx().stop();
         atm::work::flush_delayed(&self.revival);
+        self.sides.quiesce();
         self.sides.flush();
         self.report(strays);
     }
