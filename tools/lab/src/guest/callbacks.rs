@@ -6,6 +6,7 @@
 
 mod callers;
 mod held;
+mod userfault;
 
 use anyhow::{Result, bail, ensure};
 

@@ -2,6 +2,8 @@
 //! opened a connection keeps it while the modem is brought back.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Crash, Event, Options, Said, What};
@@ -27,6 +29,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::firmware_is_taken_by_itself", |_| {
         firmware_comes_later(1, |_| Ok(()))
+    }),
+    ("life::retry_in_a_try_is_one_more", |_| {
+        retry_in_a_try_is_one_more()
     }),
     ("life::refused_firmware_is_tried_again", |_| {
         refused_firmware_is_tried_again()
@@ -104,6 +109,13 @@ impl Plugged {
     pub fn retry(&self) -> Result<()> {
         let file = format!("/sys/bus/usb/devices/{}/retry", self.interface());
         fs::write(&file, "1").with_context(|| format!("cannot write {file}"))
+    }
+
+    /// How often it has been tried: each time, it is asked once whether it is alive.
+    fn tries(&self) -> usize {
+        let events = self.modem().events();
+        let is_asked = |what: &What| matches!(what, What::Vendor { .. });
+        events.iter().filter(|event| is_asked(&event.what)).count()
     }
 
     /// What user space was told of the modem.
@@ -203,6 +215,37 @@ fn firmware_comes_later(retries: usize, then: impl Fn(&Plugged) -> Result<()>) -
     then(&modem)?;
     modem.await_up()?;
     ensure!(modem.file("last_error").is_empty(), "an error is left");
+    Ok(())
+}
+
+/// Who wants a modem to be tried again while it is being tried, wants one more try; not one that is
+/// put off for longer and longer, and not any number of them.
+fn retry_in_a_try_is_one_more() -> Result<()> {
+    /// By itself, it would take longer than anything here is waited for.
+    const TRIES: usize = 7;
+    /// In which it would be tried several times if it were tried without end.
+    const REST: Duration = Duration::from_secs(6);
+
+    firmware::wait_long()?;
+    firmware::withhold()?;
+    modules::load(Driver::Ours)?;
+    let modem = Plugged::new(options(1))?;
+    wait_until("it was tried so often", || {
+        if firmware::is_awaited() {
+            // In the middle of a try, which then fails.
+            let _ = modem.retry();
+            firmware::refuse();
+        }
+        modem.tries() >= TRIES
+    })?;
+    let began = Instant::now();
+    while began.elapsed() < REST {
+        firmware::refuse();
+        thread::sleep(Duration::from_millis(10));
+    }
+    // The last wish may not have been fulfilled before; the next try by itself is a minute away.
+    let more = modem.tries() - TRIES;
+    ensure!(more <= 1, "it was tried {more} times more");
     Ok(())
 }
 

@@ -60,7 +60,7 @@ fn half_mute_modem_is_left_in_peace() -> Result<()> {
             .count()
             > QUESTIONS
     })?;
-    let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+    let told = modem.told(&uevents);
     ensure!(told == ["usable"], "user space was told {told:?}");
     modem.await_file("phase", "watching the line")
 }
@@ -86,7 +86,7 @@ fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
         over.store(true, Ordering::Relaxed);
         asked.and(cells.join().unwrap_or_else(|_| bail!("a thread panicked")))
     })?;
-    let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+    let told = modem.told(&uevents);
     let is_fault = |event: &String| event != "usable" && event != "line-up";
     ensure!(!told.iter().any(is_fault), "user space was told {told:?}");
     modem.await_file("phase", "watching the line")
@@ -139,7 +139,7 @@ fn polling_outlives_failures() -> Result<()> {
     }
     for (modem, _) in &modems {
         wait_until("somebody notices that the line is down", || {
-            let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+            let told = modem.told(&uevents);
             told.iter().any(|event| event == "line-down")
         })?;
     }

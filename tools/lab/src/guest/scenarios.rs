@@ -18,8 +18,8 @@ use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, callbacks, clients, corners, firmware, hostile, interrupts, kexample, life, line,
-    modules, nodes, power, stops, surface, transfers, words,
+    Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, life, line, modules,
+    nodes, power, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -64,7 +64,6 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(kexample::SCENARIOS)
         .chain(asleep::SCENARIOS)
         .chain(callbacks::SCENARIOS)
-        .chain(corners::SCENARIOS)
         .chain(hostile::SCENARIOS)
         .chain(interrupts::SCENARIOS)
         .chain(surface::SCENARIOS)

@@ -1,6 +1,6 @@
 //! What users can set: the modules' parameters, and what becomes of them in the modem.
 //!
-//! Each is played with the stock C modules too: the two have to agree.
+//! What the stock C modules do as well is played with them too: the two have to agree.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -8,17 +8,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use modem::{Event, Failure, Fault, Options, Peak, Request, Said, What};
+use wire::cell::{CELL_LEN, Vc};
 use wire::speedtch::{
     ALTSETTING_BULK, ALTSETTING_ISOC, DATA_IN, DATA_OUT, FIRMWARE_IN, INTERFACE_DATA, OPTION_LEN,
     STATUS_E, STATUS_F, StartUp, Step, sw_buffering,
 };
 
 use super::atmpvc::Pvc;
+use super::hostile::cells::packet;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::scenarios::{Scenario, echo};
 use super::sysfs::AtmDevice;
 use super::{firmware, kmsg::Kmsg, modules};
 use crate::protocol::Driver;
+
+/// The connection whose cells are made by hand.
+const VC: Vc = Vc { vpi: 8, vci: 35 };
 
 /// The scenarios of this page.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
@@ -27,6 +32,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("c_driver_parameters::size_the_transfers", |_| {
         parameters_size_the_transfers(Driver::C)
+    }),
+    ("parameters::largest_transfers_lose_nothing", |_| {
+        largest_transfers_lose_nothing()
     }),
     ("parameters::without_transfers_nothing_flows", |_| {
         without_transfers_nothing_flows(Driver::Ours)
@@ -68,6 +76,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("c_driver_isochronous::there_and_back", |_| {
         isochronous_there_and_back(Driver::C)
+    }),
+    ("isochronous::lost_packet_ends_its_cell", |_| {
+        lost_packet_ends_its_cell()
     }),
     ("isochronous::lost_packets_cost_what_was_in_them", |_| {
         lost_packets_cost_what_was_in_them(Driver::Ours)
@@ -429,4 +440,58 @@ fn received(atm: &AtmDevice) -> Result<u64> {
     let (_, counts) = text.split_once("), rx ").context("no counts")?;
     let (count, _) = counts.split_once(' ').context("no count")?;
     Ok(count.parse()?)
+}
+
+/// However many packets a transfer brings, all of them are passed on.
+fn largest_transfers_lose_nothing() -> Result<()> {
+    const LENGTH: usize = 65_536;
+
+    firmware::install()?;
+    modules::insmod(Driver::Ours, "usbatm", &format!("rcv_buf_bytes={LENGTH}"))?;
+    modules::insmod(Driver::Ours, "speedtch", "")?;
+    let modem = Plugged::new(options(1).running())?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, VC.vpi.into(), VC.vci.into(), 1500)?;
+    pvc.make_room(16 << 20)?;
+    // As small as they can be: each in a cell of its own.
+    let count = LENGTH / CELL_LEN;
+    let cells = packet(VC, 1).concat().repeat(count);
+    modem.modem().say(DATA_IN, [Said::Bytes(cells)]);
+    let mut received = [0; 1500];
+    for number in 0..count {
+        pvc.receive(&mut received)
+            .with_context(|| format!("packet {number} of {count} did not come"))?;
+    }
+    let counted = atm.traffic()?;
+    ensure!(
+        (counted.rx_errors, counted.rx_drops) == (0, 0),
+        "{counted:?}"
+    );
+    Ok(())
+}
+
+/// An isochronous packet is lost in which a cell ends that began in the one before: the next one
+/// begins with a cell, and nobody waits for the end of the other.
+fn lost_packet_ends_its_cell() -> Result<()> {
+    firmware::install()?;
+    modules::insmod(Driver::Ours, "usbatm", "")?;
+    modules::insmod(Driver::Ours, "speedtch", "enable_isoc=1")?;
+    let modem = Plugged::new(options(1).running())?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, VC.vpi.into(), VC.vci.into(), 1500)?;
+    let begun = packet(VC, 100)[0][..30].to_vec();
+    modem.modem().say(
+        DATA_IN,
+        [
+            Said::Bytes(begun),
+            Said::Fail(Failure::Checksum),
+            Said::Bytes(packet(VC, 200).concat()),
+        ],
+    );
+    let mut received = [0; 1500];
+    let length = pvc
+        .receive(&mut received)
+        .context("the packet behind it did not come")?;
+    ensure!(length == 200, "a packet of {length} bytes came");
+    Ok(())
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::userfault::{self, Holder, Page};
 use super::{running, take_away};
 use crate::guest::atmpvc::{Pvc, REQUESTS, request_into};
-use crate::guest::held::{self, Holder, Page};
 use crate::guest::modules;
 use crate::guest::plugged::{LIMIT, wait_until};
 use crate::guest::removal::{Means, nothing_is_left};
@@ -34,7 +34,7 @@ impl Held {
         name: &'static str,
         call: impl FnOnce(&mut Page) -> io::Result<()> + Send + 'static,
     ) -> Result<Self> {
-        let (mut page, holder) = held::page()?;
+        let (mut page, holder) = userfault::page()?;
         let (sender, result) = channel();
         thread::spawn(move || {
             let _ = sender.send(call(&mut page));

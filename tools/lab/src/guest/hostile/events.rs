@@ -52,7 +52,7 @@ pub fn interrupts_of_any_kind() -> Result<()> {
         wait_until(
             &format!("the loss of the line is noticed in '{name}'"),
             || {
-                let told = uevents.values(&modem.interface(), "USBATM_EVENT");
+                let told = modem.told(&uevents);
                 told.iter().any(|event| event == "line-down")
             },
         )?;

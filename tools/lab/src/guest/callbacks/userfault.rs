@@ -12,8 +12,8 @@ use std::ptr;
 
 use anyhow::{Context, Result};
 
-use super::plugged::wait_until;
-use super::socket::check;
+use crate::guest::plugged::wait_until;
+use crate::guest::socket::check;
 
 /// One page.
 const LENGTH: usize = 4096;
