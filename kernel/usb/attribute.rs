@@ -5,6 +5,7 @@
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h)
 
+use crate::copy;
 use core::{
     fmt,
     ptr,
@@ -225,11 +226,9 @@ impl fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.len..self.page.len().saturating_sub(1);
         let place = self.page.get_mut(room).unwrap_or_default();
-        for (to, from) in place.iter_mut().zip(text.as_bytes()) {
-            *to = *from;
-        }
-        self.len += text.len().min(place.len());
-        if text.len() > place.len() {
+        let fits = copy(place, text.as_bytes());
+        self.len += fits;
+        if fits < text.len() {
             return Err(fmt::Error);
         }
         Ok(())

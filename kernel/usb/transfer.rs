@@ -9,6 +9,7 @@
 //! C header: [`include/linux/usb.h`](srctree/include/linux/usb.h)
 
 use crate::{
+    copy,
     device::Device,
     endpoint::{
         BulkIn,
@@ -100,10 +101,7 @@ pub(crate) fn run(
     })?;
     if let Data::In(bytes) = data {
         // SAFETY: The URB is not in flight, its buffer is initialised, and `moved` is within it.
-        let came = unsafe { slice::from_raw_parts(urb.buffer(), moved) };
-        for (to, from) in bytes.iter_mut().zip(came) {
-            *to = *from;
-        }
+        copy(bytes, unsafe { slice::from_raw_parts(urb.buffer(), moved) });
     }
     Ok(moved)
 }

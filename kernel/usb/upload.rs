@@ -7,6 +7,7 @@
 //! while one is on the wire.
 
 use crate::{
+    copy,
     device::Device,
     endpoint::BulkOut,
     stream::{
@@ -117,10 +118,8 @@ impl Device {
                     None => progress(stream.handler().step(stop, timeout)?),
                 }
             };
-            for (to, from) in transfer.buffer().iter_mut().zip(bytes) {
-                *to = *from;
-            }
-            transfer.submit(bytes.len())?;
+            let length = copy(transfer.buffer(), bytes);
+            transfer.submit(length)?;
         }
         while stream.handler().sent()? < data.len() {
             progress(stream.handler().step(stop, timeout)?);

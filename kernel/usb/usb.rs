@@ -96,6 +96,15 @@ pub use stream::{
     Transfer, //
 };
 
+/// Copies as many bytes as there is room for; returns how many that are. `copy_from_slice()` would
+/// panic where there are more.
+fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+    to.len().min(from.len())
+}
+
 #[allow(
     dead_code,
     reason = "the kernel's print macros want it, also where none is used"
