@@ -26,8 +26,8 @@ impl BottomHalf {
         Self(NotThreadSafe)
     }
 
-    /// Begins one, but not with interrupts off, which is no place for network protocols. Callable from
-    /// any context.
+    /// Begins one, but not with interrupts off, which is no place for network protocols. Callable
+    /// from any context.
     #[inline]
     pub fn try_begin() -> Option<Self> {
         // SAFETY: Any context is fine.

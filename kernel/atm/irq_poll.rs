@@ -5,10 +5,11 @@
 //! Network protocols are called with interrupts on, and best in bottom halves. A driver that comes
 //! by packets elsewhere puts them aside, and has an [`IrqPoll`] called in a bottom half on the same
 //! CPU: as soon as the interrupt ends, or by `ksoftirqd` if there was no interrupt or there is too
-//! much to do. It is the cheapest way there: some 460
-//! instructions on x86 for a driver that has one packet, where a work item on
-//! [`system_bh`](kernel::workqueue::system_bh) takes 1,280. It was made after NAPI, but needs no network
-//! device.
+//! much to do.
+//!
+//! It is the cheapest way there: some 460 instructions on x86 for a driver that has one packet,
+//! where a work item on [`system_bh`](kernel::workqueue::system_bh) takes 1,280. It was made after
+//! NAPI, but needs no network device.
 //!
 //! The kernel has it if `CONFIG_IRQ_POLL` is set, which drivers for SCSI and RDMA select.
 //!
@@ -56,8 +57,8 @@ pub trait Poll: Send + Sync + 'static {
 /// # Invariants
 ///
 /// - `raw` is initialised, and calls `Self::call` with itself as the argument.
-/// - `running` counts the calls that may have let go of `raw`, so that it may be scheduled again, but
-///   not yet of `self`.
+/// - `running` counts the calls that may have let go of `raw`, so that it may be scheduled again,
+///   but not yet of `self`.
 #[pin_data(PinnedDrop)]
 pub struct IrqPoll<T: Poll> {
     #[pin]
@@ -135,7 +136,8 @@ impl<T: Poll> IrqPoll<T> {
     ///
     /// `raw` is that of an `IrqPoll<T>`, which was scheduled, and whose turn it is.
     unsafe extern "C" fn call(raw: *mut bindings::irq_poll, _weight: c_int) -> c_int {
-        // SAFETY: By the caller's word. It is there: dropping it waits for this function.
+        // SAFETY: By the caller's word. It is there: `quiesce` waits for this function, and so does
+        // who drops it.
         let this = unsafe { &*container_of!(Opaque::cast_from(raw).cast_mut(), Self, raw) };
         // INVARIANT: Counted first, and let go of next.
         this.running.add(1, Relaxed);
@@ -144,7 +146,7 @@ impl<T: Poll> IrqPoll<T> {
         unsafe { bindings::irq_poll_complete(raw) };
         this.inner.poll();
         // INVARIANT: `self` is not used after this.
-        // RELEASE: Pairs with the ACQUIRE of the drop: it ends after this.
+        // RELEASE: Pairs with the ACQUIRE of `quiesce`, which returns after this.
         this.running.fetch_sub(1, Release);
         Self::CALL
     }

@@ -48,15 +48,16 @@
 //! # An example
 //!
 //! ```
-//! use kernel::{device::Device, prelude::*, sync::Arc, time::Delta};
+//! use kernel::{prelude::*, sync::Arc, time::Delta};
 //! use kthread::{Builder, Outcome, Scope, Stop, Thread};
+//! # use kernel::{device::Device, sync::aref::ARef};
 //! # const __LOG_PREFIX: &[u8] = b"modem\0";
 //! # fn main() {}
 //! # struct Line;
-//! # struct Link;
+//! # struct Link(ARef<Device>);
 //! # impl Link {
 //! #     fn device(&self) -> &Device {
-//! #         unimplemented!()
+//! #         &self.0
 //! #     }
 //! #     fn send(&self, stop: &Stop, block: &[u8]) -> kthread::Result {
 //! #         Ok(stop.check()?)

@@ -130,13 +130,14 @@ impl<T: Send + 'static> Thread<T> {
     /// value.
     ///
     /// It is a killable wait. A stop breaks it where the caller is a body, too, but the log can't
-    /// tell its line then: a body uses [`AnyStop::wait_ready`](crate::AnyStop::wait_ready). It is not
-    /// for a [shield](crate::AnyStop::shield): a stop that has come there before does not break it.
+    /// tell its line then: a body uses [`AnyStop::wait_ready`](crate::AnyStop::wait_ready). It is
+    /// not for a [shield](crate::AnyStop::shield): a stop that has come there before does not break
+    /// it.
     ///
     /// If it ended before that without a value, this is its error, which [`Self::join`] gives as
     /// well. If the caller is killed or stopped while it waits:
-    /// [`EINTR`](kernel::error::code::EINTR), and the thread is not affected. If the caller is the thread, and has not called `ready`:
-    /// [`EDEADLK`](kernel::error::code::EDEADLK).
+    /// [`EINTR`](kernel::error::code::EINTR), and the thread is not affected. If the caller is the
+    /// thread, and has not called `ready`: [`EDEADLK`](kernel::error::code::EDEADLK).
     pub fn wait_ready(&self) -> Result {
         self.0.block().wait_ready()
     }
