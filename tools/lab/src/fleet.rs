@@ -60,14 +60,17 @@ struct Machine {
 pub enum Care {
     /// One in which nothing has gone wrong.
     Clean,
-    /// Any; and something will go wrong in it.
-    Spoils,
+    Any,
 }
 
-/// Whether a machine can be used again.
+/// What becomes of a machine.
 #[derive(Clone, Copy)]
 pub enum After {
+    /// It serves for whatever comes.
     Lives,
+    /// Something went wrong in it: it serves only where any will do.
+    Spoilt,
+    /// It can't be used again.
     Dies,
 }
 
@@ -117,8 +120,9 @@ impl Fleet {
             Some(machine) => machine,
             None => self.boot(image, place)?,
         };
-        machine.is_spoilt |= care == Care::Spoils;
-        if let After::Lives = work(&mut machine.vm)? {
+        let after = work(&mut machine.vm)?;
+        machine.is_spoilt |= matches!(after, After::Spoilt);
+        if !matches!(after, After::Dies) {
             kept.machine = Some(machine);
         }
         Ok(())

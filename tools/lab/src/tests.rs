@@ -97,8 +97,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     if !with_debug_kernel.is_empty() {
         let (kernel, image) = commands::ready_debug(lab, &kernel)?;
         let clients = Arc::new(ground.beside(commands::with_clients(lab, &image)?));
-        let debug = Arc::new(ground.beside(image));
-        trials.extend(debug::trials(lab, &kernel, &debug, &clients)?);
+        trials.extend(debug::trials(lab, &kernel, &clients)?);
     }
     trials.push(book_test(lab, &ground, &trials));
     let listing = arguments.list;

@@ -1,11 +1,11 @@
-//! The tests on the debug kernel, `debug::…`: that its checkers notice, then every
-//! in-kernel test, the same ones short of memory, the scenarios, those with Debian's
-//! clients, and what there is to see of our modules, all with nothing leaked and no
-//! report.
+//! The tests on the debug kernel, `debug::…`: every in-kernel test, the same ones short
+//! of memory, the scenarios, those with Debian's clients, and what there is to see of our
+//! modules, all with nothing leaked and no report; then, in the same machines, that the
+//! checkers would have noticed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 
 use super::{Ground, SILENCE, kernel_test_names, vm_trial};
@@ -23,46 +23,42 @@ struct Fault {
     name: &'static str,
     /// What is then to be heard.
     report: &'static str,
-    /// Whether the checkers are of use afterwards.
+    /// In which machine it is to be committed.
+    care: Care,
     after: After,
 }
 
 impl Fault {
-    const fn new(name: &'static str, report: &'static str, after: After) -> Self {
+    /// One that the checkers tell of whatever they told of before.
+    const fn new(name: &'static str, report: &'static str) -> Self {
         Self {
             name,
             report,
-            after,
+            care: Care::Any,
+            after: After::Spoilt,
         }
     }
 }
 
-/// All of them; those that leave a machine of use first. (KASAN tells of one fault, and lockdep of
-/// one, and of none after KASAN has told of one, or after somebody has slept with a lock held.)
+/// All of them. Lockdep tells of one fault, and of none after KASAN has told of one; and who
+/// hangs keeps the module.
 const FAULTS: [Fault; 7] = [
-    Fault::new("free_active_timer", "ODEBUG: free active", After::Lives),
-    Fault::new("leak", "allocated during leak", After::Lives),
+    Fault {
+        care: Care::Clean,
+        ..Fault::new("lock_inversion", "possible circular locking dependency")
+    },
     Fault::new(
         "sleep_in_atomic",
         "BUG: sleeping function called from invalid context",
-        After::Dies,
     ),
-    Fault::new(
-        "use_after_free",
-        "BUG: KASAN: slab-use-after-free",
-        After::Dies,
-    ),
-    Fault::new(
-        "out_of_bounds",
-        "BUG: KASAN: slab-out-of-bounds",
-        After::Dies,
-    ),
-    Fault::new(
-        "lock_inversion",
-        "possible circular locking dependency",
-        After::Dies,
-    ),
-    Fault::new("hang", "blocked for more than", After::Dies),
+    Fault::new("use_after_free", "BUG: KASAN: slab-use-after-free"),
+    Fault::new("out_of_bounds", "BUG: KASAN: slab-out-of-bounds"),
+    Fault::new("free_active_timer", "ODEBUG: free active"),
+    Fault::new("leak", "allocated during leak"),
+    Fault {
+        after: After::Dies,
+        ..Fault::new("hang", "blocked for more than")
+    },
 ];
 
 /// The in-kernel tests that are done short of memory: one for each thing that takes
@@ -107,15 +103,9 @@ const CHECKED: [&str; 7] = [
 ];
 
 /// All of them, for this debug kernel. The machines of `clients` have Debian's clients in them,
-/// and serve for everything but what spoils a machine: so each is searched for leaks at the end.
-pub fn trials(
-    lab: &Lab,
-    kernel: &Kernel,
-    spoilt: &Arc<Ground>,
-    clients: &Arc<Ground>,
-) -> Result<Vec<Trial>> {
-    let mut trials = vec![all_is_checked(lab, spoilt)];
-    trials.extend(FAULTS.map(|fault| fault_is_noticed(spoilt, fault)));
+/// and serve for everything: they are searched for leaks at the end, and spoilt then.
+pub fn trials(lab: &Lab, kernel: &Kernel, clients: &Arc<Ground>) -> Result<Vec<Trial>> {
+    let mut trials = vec![all_is_checked(lab, clients)];
     let cases = kernel_test_names(lab, Flavour::Debug, &kernel.release)?;
     for (index, name) in cases.iter().cloned().enumerate() {
         let title = format!("debug::kthread::{name}");
@@ -138,7 +128,9 @@ pub fn trials(
     trials.extend(of_ours(clients, "scenario", outside));
     trials.push(parity_test(lab, kernel, clients));
     trials.extend(of_ours(clients, "clients", scenarios::names_with_clients()));
-    trials.push(nothing_leaked(clients));
+    let search = Arc::new(LeakSearch::default());
+    trials.push(nothing_leaked(clients, &search));
+    trials.extend(FAULTS.map(|fault| fault_is_noticed(clients, &search, fault)));
     Ok(trials)
 }
 
@@ -164,12 +156,28 @@ fn parity_test(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Trial {
     })
 }
 
-/// Nothing that the jobs so far allocated is lost, in any machine. (A search takes ten seconds
-/// and more, so this is not asked after every single one; what is found names its job.)
-fn nothing_leaked(ground: &Arc<Ground>) -> Trial {
-    ground.trial("debug::leaks_nothing".to_owned(), |ground| {
+/// The search for what the jobs in all machines have lost. (It takes ten seconds and more, so it
+/// is not made after every single job; what is found names its job.)
+#[derive(Default)]
+struct LeakSearch(OnceLock<Result<(), String>>);
+
+impl LeakSearch {
+    /// What it finds; it is made for the first who asks.
+    fn result(&self, ground: &Ground) -> Result<()> {
         let search = |vm: &mut Vm| vm.run(&Job::Leaks, SILENCE, |_| {}).map(drop);
-        ground.fleet.each(&ground.image, search)
+        let found = self.0.get_or_init(|| {
+            let found = ground.fleet.each(&ground.image, search);
+            found.map_err(|error| format!("{error:#}"))
+        });
+        found.clone().map_err(anyhow::Error::msg)
+    }
+}
+
+/// Nothing that the jobs so far allocated is lost, in any machine.
+fn nothing_leaked(ground: &Arc<Ground>, search: &Arc<LeakSearch>) -> Trial {
+    let search = Arc::clone(search);
+    ground.trial("debug::leaks_nothing".to_owned(), move |ground| {
+        search.result(ground)
     })
 }
 
@@ -188,23 +196,25 @@ fn all_is_checked(lab: &Lab, ground: &Arc<Ground>) -> Trial {
     })
 }
 
-/// A fault that nobody notices would make all that follows worthless.
-fn fault_is_noticed(ground: &Arc<Ground>, fault: Fault) -> Trial {
-    ground.trial(
-        format!("debug::checkers::{}_is_noticed", fault.name),
-        move |ground| {
-            ground.fleet.attempt(&ground.image, Care::Spoils, |vm| {
-                let commit = Job::Fault(fault.name.to_owned());
-                let told = vm
-                    .run(&commit, SILENCE, |_| {})
-                    .and_then(|_| vm.run(&Job::Leaks, SILENCE, |_| {}));
-                let Err(error) = told else {
-                    anyhow::bail!("nobody noticed");
-                };
-                let said = error.to_string();
-                ensure!(said.contains(fault.report), "it said: {said}");
-                Ok(fault.after)
-            })
-        },
-    )
+/// A checker that overlooks its fault would have overlooked others, and what ran before proves
+/// nothing.
+fn fault_is_noticed(ground: &Arc<Ground>, search: &Arc<LeakSearch>, fault: Fault) -> Trial {
+    let search = Arc::clone(search);
+    let name = format!("debug::checkers::{}_is_noticed", fault.name);
+    ground.trial(name, move |ground| {
+        // A machine with a fault in it can't be searched any more; what is found is told elsewhere.
+        let _ = search.result(ground);
+        ground.fleet.attempt(&ground.image, fault.care, |vm| {
+            let mut said = String::new();
+            for job in [Job::Fault(fault.name.to_owned()), Job::Leaks] {
+                if let Err(error) = vm.run(&job, SILENCE, |_| {}) {
+                    said += &error.to_string();
+                }
+                if said.contains(fault.report) {
+                    return Ok(fault.after);
+                }
+            }
+            bail!("nobody noticed; it said: {said}")
+        })
+    })
 }
