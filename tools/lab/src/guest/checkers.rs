@@ -14,7 +14,7 @@ use super::kmsg::Kmsg;
 use super::plugged::{self, Plugged, options};
 use super::removal::nothing_is_left;
 use super::sysfs::AtmDevice;
-use super::{Host, firmware, modules};
+use super::{Host, firmware, kernel_tests, modules};
 use crate::protocol::Driver;
 
 const KMEMLEAK: &str = "/sys/kernel/debug/kmemleak";
@@ -259,7 +259,7 @@ fn starve(
 /// must come to an end, and leave nothing behind.
 pub fn starve_kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
     let attempt = |_: &Shortage| {
-        let result = modules::kernel_test(index, name);
+        let result = kernel_tests::run(index, name);
         ensure!(
             !modules::is_loaded("kthread_test"),
             "the test's module is left"

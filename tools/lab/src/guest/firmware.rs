@@ -1,11 +1,7 @@
 //! The firmware that the kernel finds for a modem, or does not.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use modem::Image;
@@ -113,40 +109,14 @@ pub fn refuse() {
     }
 }
 
-/// Plays user space for the in-kernel tests, until they are `done`: there is no
-/// file whose name ends in "-first", one that ends in "-second" holds its own
-/// name, and all others are waited for until the test gives up.
-pub fn answer_tests(done: &AtomicBool) {
-    while !done.load(Ordering::Acquire) {
-        for request in awaited() {
-            // A request may be gone again: that is the test's business.
-            let _ = answer_test(&request);
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn answer_test(request: &Path) -> io::Result<()> {
-    let name = request.file_name().unwrap_or_default().as_encoded_bytes();
-    let loading = request.join("loading");
-    if name.ends_with(b"-first") {
-        fs::write(&loading, "-1")
-    } else if name.ends_with(b"-second") {
-        fs::write(&loading, "1")?;
-        fs::write(request.join("data"), name)?;
-        fs::write(&loading, "0")
-    } else {
-        Ok(())
-    }
-}
-
 /// Lets the kernel wait for user space for a day, where it waits for it.
 pub fn wait_long() -> Result<()> {
     let file = "/sys/class/firmware/timeout";
     fs::write(file, "86400").with_context(|| format!("cannot write {file}"))
 }
 
-fn awaited() -> impl Iterator<Item = PathBuf> {
+/// The requests that user space is asked to answer, as folders in sysfs.
+pub fn awaited() -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir("/sys/class/firmware")
         .into_iter()
         .flatten()

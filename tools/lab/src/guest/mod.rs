@@ -14,6 +14,7 @@ pub mod gallery;
 pub mod hostile;
 mod hub;
 mod interrupts;
+mod kernel_tests;
 pub mod kexample;
 pub mod kmsg;
 pub mod kthread;
@@ -131,7 +132,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             operations,
         } => kthread::measure(row, *samples, *operations, host),
         Job::Script { lines, purpose } => gallery::run(lines, *purpose),
-        Job::KernelTest { index, name } => modules::kernel_test(*index, name),
+        Job::KernelTest { index, name } => kernel_tests::run(*index, name),
         Job::StarvedKernelTest { index, name } => checkers::starve_kernel_test(*index, name, host),
         Job::StarvedModem => checkers::starve_modem(host),
         Job::Fault(fault) => checkers::commit(fault),
