@@ -73,6 +73,8 @@ pub enum Job {
         /// Its name.
         name: String,
     },
+    /// Detached threads are checked again and again, with ever another allocation failing.
+    StarvedDetached,
     /// A modem is plugged in again and again, with ever another allocation failing.
     StarvedModem,
     /// The module `faults` commits the fault of this name.

@@ -30,6 +30,7 @@ pub mod power;
 pub mod removal;
 pub mod scenarios;
 mod socket;
+mod starved;
 mod stops;
 pub mod surface;
 pub mod sysfs;
@@ -133,8 +134,9 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         } => kthread::measure(row, *samples, *operations, host),
         Job::Script { lines, purpose } => gallery::run(lines, *purpose),
         Job::KernelTest { index, name } => kernel_tests::run(*index, name),
-        Job::StarvedKernelTest { index, name } => checkers::starve_kernel_test(*index, name, host),
-        Job::StarvedModem => checkers::starve_modem(host),
+        Job::StarvedKernelTest { index, name } => starved::kernel_test(*index, name, host),
+        Job::StarvedDetached => starved::detached_threads(host),
+        Job::StarvedModem => starved::modem(host),
         Job::Fault(fault) => checkers::commit(fault),
         Job::Leaks => checkers::leaks(),
     };

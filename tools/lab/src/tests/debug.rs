@@ -119,8 +119,13 @@ pub fn trials(lab: &Lab, kernel: &Kernel, clients: &Arc<Ground>) -> Result<Vec<T
         };
         trials.push(vm_trial(clients, format!("debug::starved::{name}"), job));
     }
-    let modem = "debug::starved::modem".to_owned();
-    trials.push(vm_trial(clients, modem, Job::StarvedModem));
+    let others = [
+        ("detached_threads", Job::StarvedDetached),
+        ("modem", Job::StarvedModem),
+    ];
+    trials.extend(
+        others.map(|(name, job)| vm_trial(clients, format!("debug::starved::{name}"), job)),
+    );
     let names = scenarios::names()?;
     let alone = names.iter().map(String::as_str);
     trials.extend(of_ours(clients, "scenario", alone));

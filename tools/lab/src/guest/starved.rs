@@ -1,0 +1,185 @@
+//! Jobs short of memory: the debug kernel can be told which allocation is to fail.
+
+use std::fs::{self, File};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::plugged::{self, Plugged, options};
+use super::removal::nothing_is_left;
+use super::sysfs::AtmDevice;
+use super::{Host, firmware, kernel_tests, modules};
+use crate::protocol::Driver;
+
+const FAILSLAB: &str = "/sys/kernel/debug/failslab";
+
+/// Which of this task's allocations is to fail, counted down.
+const FAIL_NTH: &str = "/proc/thread-self/fail-nth";
+
+/// Where the code of modules is (`Documentation/arch/x86/x86_64/mm.rst`).
+const ANY_MODULE: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
+
+/// Where the code of `module` is.
+fn code_of(module: &str) -> Result<(u64, u64)> {
+    let read = |name: &str| fs::read_to_string(format!("/sys/module/{module}/{name}"));
+    let start = read("sections/.text")?;
+    let start = u64::from_str_radix(start.trim().trim_start_matches("0x"), 16)?;
+    Ok((start, start + read("coresize")?.trim().parse::<u64>()?))
+}
+
+/// While it lives, one allocation fails, of those with certain code on their stack.
+enum Shortage {
+    /// The one of this number that this task asks for.
+    OfThisTask,
+    /// One that some task asks for.
+    OfAnyTask,
+}
+
+impl Shortage {
+    /// The `number`th allocation of this task in any module's code fails.
+    fn at(number: usize) -> Result<Self> {
+        arm(ANY_MODULE, 0, 0)?;
+        fs::write(FAIL_NTH, number.to_string()).context("cannot ask for a failing allocation")?;
+        Ok(Self::OfThisTask)
+    }
+
+    /// One allocation in `code` fails, when those before it came to `bytes`.
+    fn after(bytes: usize, code: (u64, u64)) -> Result<Self> {
+        arm(code, bytes, 100)?;
+        Ok(Self::OfAnyTask)
+    }
+
+    /// Whether the allocation did fail.
+    fn has_struck(&self) -> Result<bool> {
+        let left = match self {
+            Self::OfThisTask => fs::read_to_string(FAIL_NTH)?,
+            Self::OfAnyTask => fs::read_to_string(format!("{FAILSLAB}/times"))?,
+        };
+        Ok(left.trim() == "0")
+    }
+}
+
+impl Drop for Shortage {
+    fn drop(&mut self) {
+        // What could be written before can be written again.
+        let _ = match self {
+            Self::OfThisTask => fs::write(FAIL_NTH, "0"),
+            Self::OfAnyTask => fs::write(format!("{FAILSLAB}/probability"), "0"),
+        };
+    }
+}
+
+/// Prepares a failure of slab allocations in `code`, once `bytes` were had.
+///
+/// The virtual host controller is spared: an URB for which it has no memory it takes and never
+/// gives back (`vhci_tx_urb()`), so that whoever cancels it waits for ever.
+fn arm(code: (u64, u64), bytes: usize, probability: u8) -> Result<()> {
+    let spared = code_of("vhci_hcd")?;
+    let settings = [
+        ("reject-start", format!("{:#x}", spared.0)),
+        ("reject-end", format!("{:#x}", spared.1)),
+        ("require-start", format!("{:#x}", code.0)),
+        ("require-end", format!("{:#x}", code.1)),
+        ("ignore-gfp-wait", "N".to_owned()),
+        ("verbose", "0".to_owned()),
+        ("space", bytes.to_string()),
+        ("times", "1".to_owned()),
+        ("probability", probability.to_string()),
+    ];
+    for (name, value) in settings {
+        fs::write(format!("{FAILSLAB}/{name}"), &value)
+            .with_context(|| format!("cannot set failslab/{name} to {value}"))?;
+    }
+    Ok(())
+}
+
+/// Has `attempt` made again and again, with an allocation failing in each of the
+/// `places` in turn, until none fails any more: then it has to succeed. Returns
+/// how often one failed.
+fn starve(
+    places: impl Iterator<Item = usize>,
+    shortage: impl Fn(usize) -> Result<Shortage>,
+    attempt: impl Fn(&Shortage) -> Result<()>,
+) -> Result<usize> {
+    for (failed, place) in places.enumerate() {
+        let shortage = shortage(place)?;
+        let result = attempt(&shortage);
+        if !shortage.has_struck()? {
+            return result.map(|()| failed).context("no allocation failed");
+        }
+    }
+    bail!("there was no end to it")
+}
+
+/// Places of what a job does many times: the first each, then ever fewer.
+fn ever_fewer_places() -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 12 * 4)).take(100)
+}
+
+/// The in-kernel test with ever another allocation failing: it may fail, but
+/// must come to an end, and leave nothing behind.
+pub fn kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
+    let attempt = |_: &Shortage| {
+        let result = kernel_tests::run(index, name);
+        ensure!(
+            !modules::is_loaded("kthread_test"),
+            "the test's module is left"
+        );
+        result
+    };
+    let failed = starve(ever_fewer_places(), Shortage::at, attempt)?;
+    tell(name, failed, host)
+}
+
+/// The checks of detached threads in the same way. What could not be started must not hold the
+/// module.
+pub fn detached_threads(host: &Host) -> Result<()> {
+    let open = || File::open("/dev/kthread_test").context("a check of detached threads failed");
+    let shortage = |place| {
+        modules::insmod(Driver::Ours, "kthread_test", "case=0")?;
+        Shortage::at(place)
+    };
+    let attempt = |_: &Shortage| {
+        let result = open().map(drop);
+        // The thread that the first one left behind, if it got so far, ends by a second.
+        let _ = open();
+        plugged::wait_until("the module goes", || modules::rmmod("kthread_test").is_ok())?;
+        result
+    };
+    let failed = starve(ever_fewer_places(), shortage, attempt)?;
+    tell("detached threads", failed, host)
+}
+
+fn tell(what: &str, failed: usize, host: &Host) -> Result<()> {
+    ensure!(failed > 0, "no allocation could be made to fail");
+    host.note(format!("{what}: {failed} allocations failed"));
+    Ok(())
+}
+
+/// A modem that is plugged in with ever another allocation of its driver failing
+/// comes up or does not; either way it can be removed, and leaves nothing.
+pub fn modem(host: &Host) -> Result<()> {
+    firmware::install()?;
+    modules::load(Driver::Ours)?;
+    let code = code_of("usbatm")?;
+    // Which bytes are whose is not known: small steps at first, then ever larger ones.
+    let places = std::iter::successors(Some(1_usize), |place| Some(place + 64 + place / 4));
+    let attempt = |shortage: &Shortage| {
+        let modem = Plugged::new(options(1))?;
+        let mut is_up = false;
+        plugged::wait_until("the modem is up", || {
+            is_up = AtmDevice::of(modem.device()).is_some_and(|atm| atm.has_carrier());
+            let has_failed = shortage.has_struck().unwrap_or(true);
+            is_up || (has_failed && (modem.threads().is_empty() || modem.is_waiting()))
+        })?;
+        let folder = modem.folder();
+        drop(modem);
+        plugged::wait_until("the device is gone", || !folder.exists())?;
+        nothing_is_left()?;
+        ensure!(is_up, "the modem did not come up");
+        Ok(())
+    };
+    let shortage = |bytes| Shortage::after(bytes, code);
+    let failed = starve(places.take(100), shortage, attempt)?;
+    tell("a modem", failed, host)?;
+    modules::unload()
+}
