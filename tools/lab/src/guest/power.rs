@@ -2,7 +2,7 @@
 //!
 //! The virtual host controller has no part in the machine's sleep. So those here are about what
 //! the USB core does with a modem alone; the others, in [`outside`], have a host controller of
-//! QEMU's. They are for the stock kernel: the debug kernel has no USB but the virtual one.
+//! QEMU's. For three of those the debug kernel has no place: `tests/debug.rs` says which, and why.
 
 pub mod outside;
 

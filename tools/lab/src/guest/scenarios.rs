@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Fault, Stage, What};
+use wire::speedtch::FIRMWARE_OUT;
 
 use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, followed, options};
@@ -124,13 +125,18 @@ fn modules_load_alone() -> Result<()> {
     Ok(())
 }
 
-/// A modem gets its firmware, right to the last byte, its ATM device and its line.
+/// A modem gets its firmware, right to the last byte and from us in several transfers at once, its
+/// ATM device and its line.
 fn comes_up(driver: Driver) -> Result<()> {
     modules::load(driver)?;
     firmware::install()?;
     let modem = Plugged::new(options(7))?;
     let atm = modem.await_up()?;
     modem.await_no_init_thread()?;
+    if driver == Driver::Ours {
+        let at_once = modem.modem().peak(FIRMWARE_OUT).transfers;
+        ensure!(at_once > 1, "its firmware came in one transfer at a time");
+    }
     ensure!(
         atm.attribute("type") == "speedtch",
         "the ATM device's type is {:?}",
@@ -347,8 +353,16 @@ fn missing_firmware_is_said() -> Result<()> {
     firmware::install()?;
     fs::remove_file("/lib/firmware/speedtch-2.bin")?;
     let modem = Plugged::new(options(1))?;
-    plugged::wait_until("the log names the missing file", || {
-        log.has("speedtch-2.bin")
+    // The kernel names the file too. What to do about it is said in one line, of this modem.
+    let interface = modem.interface();
+    let words = [
+        &*format!(" {interface}: "),
+        "Put it into /lib/firmware as speedtch-2.bin",
+        &*format!("writes to 'retry' in /sys/bus/usb/devices/{interface}"),
+    ];
+    plugged::wait_until("the log says what to put where", || {
+        let says_all = |line: &String| words.iter().all(|text| line.contains(text));
+        log.lines().iter().any(says_all)
     })?;
     ensure!(modem.folder().exists(), "the device is gone");
     ensure!(
