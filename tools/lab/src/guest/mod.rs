@@ -16,6 +16,7 @@ mod hub;
 mod interrupts;
 mod kernel_tests;
 pub mod kexample;
+mod kill;
 pub mod kmsg;
 pub mod kthread;
 pub mod life;

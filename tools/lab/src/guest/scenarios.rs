@@ -19,8 +19,8 @@ use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, life, line, modules,
-    nodes, power, stops, surface, transfers, words,
+    Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, kill, life, line,
+    modules, nodes, power, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -68,6 +68,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(hostile::SCENARIOS)
         .chain(interrupts::SCENARIOS)
         .chain(surface::SCENARIOS)
+        .chain(kill::SCENARIOS)
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)
         .chain(nodes::SCENARIOS)
