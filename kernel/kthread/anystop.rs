@@ -253,12 +253,25 @@ impl AnyStop {
     /// `true`, or until the clock shows the time that it is given, or a signal comes. It may also
     /// return early for no reason. It is called again if it was too early, and it is called at
     /// least once, unless a stop has been asked for.
-    #[inline(never)]
     #[track_caller]
     pub(crate) fn wait_by(
         &self,
         until: i64,
+        sleep: impl FnMut(i64) -> bool,
+    ) -> Result<bool, Stopped> {
+        self.wait_or_leave_by(until, sleep, || false)
+    }
+
+    /// Waits as [`Self::wait_by`] does. Before the thread holds still, `leave` is called. Where it
+    /// returns `true`, because it has given up the caller's place among those who wait, this
+    /// returns as if what is awaited had happened, when the thread may go on.
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn wait_or_leave_by(
+        &self,
+        until: i64,
         mut sleep: impl FnMut(i64) -> bool,
+        mut leave: impl FnMut() -> bool,
     ) -> Result<bool, Stopped> {
         let _waiting = self.enter();
         loop {
@@ -267,12 +280,18 @@ impl AnyStop {
             let limit = self.limit(until);
             self.check()?;
             let came = match self.runner().pausing() {
-                Some(pause) => pause.doze(self, || sleep(limit)),
-                None => Some(sleep(limit)),
-            };
-            let Some(came) = came else {
-                // It has held still instead.
-                continue;
+                Some(pause) => match pause.doze(self, || sleep(limit)) {
+                    Some(came) => came,
+                    None => {
+                        let has_left = leave();
+                        pause.hold(self);
+                        if has_left {
+                            return self.check().map(|()| true);
+                        }
+                        continue;
+                    }
+                },
+                None => sleep(limit),
             };
             if came {
                 return Ok(true);

@@ -129,7 +129,8 @@ impl Condition {
 
     /// Waits to be notified.
     ///
-    /// The data may have changed again before the caller has the lock, so it has to look:
+    /// The data may have changed again before the caller has the lock, and a thread that was
+    /// [paused](crate::Thread::pause) meanwhile comes back unasked. So the caller has to look:
     /// [`Self::wait_while`] does that.
     #[track_caller]
     pub fn wait<'a, T: ?Sized, B: Backend>(
@@ -185,7 +186,8 @@ impl Condition {
         Ok((guard, true))
     }
 
-    /// Waits to be notified until the clock shows `until`: `false` if it was not.
+    /// Waits to be notified until the clock shows `until`: `false` if it was not. May return `true`
+    /// for no reason.
     #[track_caller]
     pub(crate) fn wait_by<'a, T: ?Sized, B: Backend>(
         &self,
@@ -218,17 +220,37 @@ impl Condition {
         waiter: &Opaque<bindings::wait_queue_entry>,
         until: i64,
     ) -> Result<bool, Stopped> {
-        let waited = stop.wait_by(until, |until| {
+        let mut has_left = false;
+        let sleep = |until| {
             // SAFETY: The waiter was put into the queue by the current task, which may sleep.
             unsafe { sys::threadline_wait_woken(waiter.get(), until) }
+        };
+        let waited = stop.wait_or_leave_by(until, sleep, || {
+            // SAFETY: It is in this queue, and this is called once: it ends the wait.
+            unsafe { self.leave(waiter, true) };
+            has_left = true;
+            true
         });
-        // SAFETY: It is in this queue.
+        if has_left {
+            return waited;
+        }
+        // SAFETY: It is still in this queue.
+        let notified = unsafe { self.leave(waiter, waited.is_err()) };
+        waited.map(|_| notified)
+    }
+
+    /// Takes the waiter out of the queue; whether it was notified. If it does not go on to work,
+    /// that may have been meant for somebody who does: it is handed on.
+    ///
+    /// # Safety
+    ///
+    /// The waiter must be in this queue.
+    unsafe fn leave(&self, waiter: &Opaque<bindings::wait_queue_entry>, gives_up: bool) -> bool {
+        // SAFETY: By the safety requirements.
         let notified = unsafe { sys::threadline_wait_end(self.queue.get(), waiter.get()) };
-        if waited.is_err() && notified {
-            // It may have been meant for somebody who would go on to work.
+        if notified && gives_up {
             self.notify_one();
         }
-        waited?;
-        Ok(notified)
+        notified
     }
 }

@@ -6,7 +6,8 @@
 //! time to pass. One that sleeps in such a wait is nudged out of its sleep. One that does not is
 //! left alone, lest something be broken that can't go on: it holds still when it comes to its next
 //! wait. In either case it holds before its sleep, never after what it awaited has come: so it does
-//! not get a lock and hold still with it.
+//! not get a lock and hold still with it. Nor does it keep a place among others who wait for the
+//! same: what would wake it first, and no other, would be lost on it.
 //!
 //! The two sides meet without a lock as long as nobody pauses: the thread says that it dozes, and
 //! then looks whether it should hold; who pauses says so, and then looks whether it dozes. One of
@@ -77,8 +78,8 @@ impl Pause {
         })
     }
 
-    /// Calls `sleep`, which a pause breaks as a signal does, and returns what that returns. If the
-    /// thread should hold still, it does so instead, and `None` is returned when it may go on.
+    /// Calls `sleep`, which a pause breaks as a signal does, and returns what that returns; `None`
+    /// if the thread should [hold still](Self::hold) instead.
     ///
     /// To be called by the thread.
     #[inline(never)]
@@ -94,9 +95,6 @@ impl Pause {
         self.dozing.xchg(false, Full);
         if self.called.load(Relaxed) {
             self.forget_call(stop);
-        }
-        if result.is_none() {
-            self.hold(stop);
         }
         result
     }
@@ -116,8 +114,9 @@ impl Pause {
         stop.broken();
     }
 
-    /// Holds still until it may go on, or a stop has been asked for.
-    fn hold(&self, stop: &AnyStop) {
+    /// Holds still until it may go on, or a stop has been asked for. To be called by the thread.
+    #[inline(never)]
+    pub(crate) fn hold(&self, stop: &AnyStop) {
         loop {
             let lock = self.lock.lock();
             // INVARIANT: It stays if it should hold, and leaves if not.
@@ -205,12 +204,13 @@ impl<T: Send + 'static> Thread<T> {
     /// Sleeps. If it fails there is nothing to resume. Fails with
     ///
     /// - [`ESRCH`](kernel::error::code::ESRCH) if the thread has ended, or does so instead;
-    /// - [`EINTR`](kernel::error::code::EINTR) if the caller is killed, or is a thread and stopped,
+    /// - [`EINTR`](kernel::error::code::EINTR) if the caller is killed, or is a body and stopped,
     ///   while it waits;
     /// - [`EDEADLK`](kernel::error::code::EDEADLK) if the caller is the thread.
     ///
     /// While it waits, a calling thread can't be paused itself: of two that pause each other,
-    /// neither goes on before one is stopped.
+    /// neither goes on before one is stopped. It is not for a [shield](crate::AnyStop::shield): a
+    /// stop that has come there before does not break it.
     ///
     /// # Examples
     ///

@@ -26,6 +26,7 @@ use kthread::{
     Chore,
     Outcome,
     Scope,
+    Stop,
     Work, //
 };
 
@@ -80,6 +81,33 @@ pub(crate) fn chore_comes_up_again(bench: &Bench<'_>) -> Verdict {
 
     let failing = Chore::start(&scope, Delta::ZERO, |_: &AnyStop| Err(EIO.into()))?;
     claim!(failing.join() == Outcome::Failed(EIO));
+    claim!(scope.live() == 0);
+    Ok(Passed::Now)
+}
+
+/// A body waits for the end of a chore, and a stop breaks that.
+pub(crate) fn chore_is_joined_by_bodies(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let go_on = event()?;
+    let ending = Chore::start(&scope, Delta::ZERO, {
+        let go_on = go_on.clone();
+        move |stop: &AnyStop| {
+            stop.wait(&go_on)?;
+            Ok(Again::Never)
+        }
+    })?;
+    while ending.waits_in().is_none() {
+        fsleep(Delta::from_millis(1));
+    }
+    go_on.complete();
+    let endless = counter(&scope, &Count::new()?)?;
+    let waiter = Builder::new(fmt!("waiter")).spawn_ready(&scope, move |stop: &Stop| {
+        let outcome = stop.join_chore(&ending)?;
+        stop.ready();
+        let broken = stop.join_chore(&endless).is_err();
+        Ok((outcome, broken))
+    })?;
+    claim!(waiter.stop() == Outcome::Ended((Outcome::Ended(Again::Never), true)));
     claim!(scope.live() == 0);
     Ok(Passed::Now)
 }

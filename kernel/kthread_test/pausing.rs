@@ -139,6 +139,43 @@ pub(crate) fn stop_while_paused(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A thread that holds still does not take what others wait for as well: neither a value nor room
+/// in a channel.
+pub(crate) fn paused_thread_keeps_no_place(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let (sender, receiver) = kthread::channel::<u32>(1)?;
+    let first = receiver.clone();
+    let held = Builder::new(fmt!("held")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        Ok(first.receive(stop)?)
+    })?;
+    // Until it waits, before the other does.
+    fsleep(Delta::from_millis(50));
+    let free = Builder::new(fmt!("free")).spawn_ready(&scope, move |stop: &Stop| {
+        stop.ready();
+        let mut sum = 0;
+        while let Ok(value) = receiver.receive(stop) {
+            sum += value;
+        }
+        Ok(sum)
+    })?;
+    fsleep(Delta::from_millis(50));
+    held.pause()?;
+    let sending = Builder::new(fmt!("sending")).spawn(&scope, move |stop: &Stop| {
+        for value in 1..=20 {
+            sender.send(stop, value)?;
+        }
+        Ok(())
+    })?;
+    // All senders are gone then.
+    claim!(sending.join() == Outcome::Ended(()));
+    claim!(free.join() == Outcome::Ended(210));
+    claim!(!held.is_finished());
+    held.resume();
+    claim!(held.join() == Outcome::Failed(EPIPE));
+    Ok(Passed::Now)
+}
+
 /// One that has ended can't be paused, nor one that ends instead.
 pub(crate) fn pause_of_one_that_ends(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
