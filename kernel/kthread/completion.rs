@@ -78,11 +78,12 @@ impl Completion {
         unsafe { sys::threadline_reinit_completion(self.as_raw()) };
     }
 
-    /// Waits until it is completed; `false` if the caller was killed before that.
+    /// Waits until it is completed; `false` if the caller was killed before that, or is a body that
+    /// was stopped.
     #[inline(never)]
     pub(crate) fn wait_killable(&self) -> bool {
         // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { bindings::wait_for_completion_killable(self.as_raw()) == 0 }
+        unsafe { sys::threadline_wait_killable(self.as_raw()) }
     }
 
     /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`

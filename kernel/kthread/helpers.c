@@ -207,6 +207,15 @@ bool threadline_wait_reached_killable(struct wait_queue_head *queue,
 	return !wait_event_killable(*queue, threadline_reached(reached, number));
 }
 
+/* The same for a completion. */
+bool threadline_wait_killable(struct completion *x);
+bool threadline_wait_killable(struct completion *x)
+{
+	if (current->flags & PF_WQ_WORKER)
+		return !wait_for_completion_interruptible(x);
+	return !wait_for_completion_killable(x);
+}
+
 /* Whether it was reached before CLOCK_MONOTONIC showed @ns. */
 bool threadline_wait_reached_until(struct wait_queue_head *queue,
 				   const int *reached, int number, s64 ns);

@@ -35,6 +35,7 @@ extern "C" {
     pub(crate) fn threadline_worker_interrupt(worker: *mut *mut c_void);
     pub(crate) fn threadline_worker_forget();
     pub(crate) fn threadline_worker_is_current(worker: *mut *mut c_void) -> bool;
+    pub(crate) fn threadline_wait_killable(completion: *mut bindings::completion) -> bool;
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
     pub(crate) fn threadline_init_queue(queue: *mut bindings::wait_queue_head);
     pub(crate) fn threadline_wake_queue(queue: *mut bindings::wait_queue_head);

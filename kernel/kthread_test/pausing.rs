@@ -24,12 +24,14 @@ use kernel::{
     }, //
 };
 use kthread::{
+    AnyStop,
     Builder,
     Outcome,
     Scope,
     Stop,
     Thread,
-    Ticker, //
+    Ticker,
+    Work, //
 };
 
 const FOR_EVER: Delta = Delta::from_secs(1_000_000);
@@ -215,7 +217,7 @@ pub(crate) fn pause_itself(bench: &Bench<'_>) -> Verdict {
 }
 
 /// Who pauses a thread that waits for firmware waits too, and breaks nothing; and gives up when it
-/// is stopped itself.
+/// is stopped itself, be it a thread or a work item.
 pub(crate) fn pause_breaks_no_firmware_wait(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
     let device = faux::Registration::new(c"kthread_test", None)?;
@@ -237,6 +239,13 @@ pub(crate) fn pause_breaks_no_firmware_wait(bench: &Bench<'_>) -> Verdict {
     })?;
     fsleep(Delta::from_millis(300));
     claim!(!thread.is_finished());
+    claim!(!pauser.is_finished());
+    claim!(pauser.stop() == Outcome::Ended(Some(EINTR)));
+    let pauser = Work::queue(&scope, {
+        let thread = thread.clone();
+        move |_: &AnyStop| Ok(thread.pause().err())
+    })?;
+    fsleep(Delta::from_millis(300));
     claim!(!pauser.is_finished());
     claim!(pauser.stop() == Outcome::Ended(Some(EINTR)));
     claim!(!thread.is_finished());
