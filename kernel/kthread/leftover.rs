@@ -49,13 +49,16 @@ impl Leftovers {
 
     #[inline(never)]
     fn remove(&self, leftover: &Arc<dyn Leftover>) {
-        let is_other = |other: &mut Arc<dyn Leftover>| {
+        let is_it = |other: &Arc<dyn Leftover>| {
             // Two pointers to one object may name two copies of its vtable.
-            !core::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(leftover))
+            core::ptr::addr_eq(Arc::as_ptr(other), Arc::as_ptr(leftover))
         };
-        // It is not dropped under the lock: the caller has a reference, too.
         if let Some(list) = &mut *self.list.lock() {
-            list.retain(is_other);
+            // One: it may have been added twice.
+            if let Some(place) = list.iter().position(is_it) {
+                // It is not dropped under the lock: the caller has a reference, too.
+                let _ = list.remove(place);
+            }
         }
     }
 
