@@ -320,7 +320,11 @@ where
         if self.is_ended() {
             return None;
         }
-        self.host.watch().look(Name(&self.host), self.host.site())
+        let name = Name {
+            host: &self.host,
+            body: core::any::type_name::<F>(),
+        };
+        self.host.watch().look(name, self.host.site())
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {
@@ -385,10 +389,13 @@ where
 }
 
 /// By what name the log calls the host.
-struct Name<'a, H>(&'a H);
+struct Name<'a, H> {
+    host: &'a H,
+    body: &'static str,
+}
 
 impl<H: Host> fmt::Display for Name<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.name(f)
+        self.host.name(self.body, f)
     }
 }

@@ -28,6 +28,6 @@ pub(crate) trait Host: World<Deadline = i64> + Place + Send + Sync + 'static {
     /// What is known about its stop.
     fn watch(&self) -> &Watch;
 
-    /// Writes by what name the log calls it.
-    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+    /// Writes by what name the log calls it. The type of its body is called `body`.
+    fn name(&self, body: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }

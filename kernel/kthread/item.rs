@@ -173,8 +173,9 @@ impl Host for Item {
         &self.watch
     }
 
-    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a work item")
+    /// It has no name of its own.
+    fn name(&self, body: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(fmt!("the work item {body}"))
     }
 }
 

@@ -243,7 +243,7 @@ impl Host for Kthread {
         &self.watch
     }
 
-    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn name(&self, _body: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let comm = self.comm();
         let name = CStr::from_bytes_until_nul(&comm).unwrap_or(c"");
         f.write_fmt(fmt!("{name} (process {})", self.pid()))
