@@ -17,6 +17,7 @@ use crate::{
     scope::Scope,
     thread::Outcome, //
 };
+use core::panic::Location;
 use kernel::{
     sync::Arc,
     time::Delta, //
@@ -40,8 +41,8 @@ pub enum Again {
 /// call at a time. What the body keeps from one to the next, its closure holds.
 ///
 /// A stop breaks the waits of a call, and lets no other begin. A body that returns an error, or
-/// [`Again::Never`], has ended. All else is as with `Work`: a chore belongs to a [`Scope`], and to
-/// drop the handle is to stop it, which sleeps.
+/// [`Again::Never`], has ended. A chore belongs to a [`Scope`], and to drop the handle is to stop
+/// it, which sleeps.
 ///
 /// Times are counted in the kernel's timer ticks, rounded up, and are a million seconds (some
 /// twelve days) at most. Where ticks come late and then in a row, as in a virtual machine that was
@@ -77,6 +78,10 @@ pub enum Again {
 pub struct Chore(Handle<Item, Again>);
 
 impl Chore {
+    pub(crate) fn handle(&self) -> &Handle<Item, Again> {
+        &self.0
+    }
+
     /// Has `body` called for the first time after the time `first`. It runs on `system_dfl_wq`, on
     /// any CPU. For each call it is moved to the worker's stack: what is large in it should be
     /// boxed.
@@ -112,6 +117,8 @@ impl Chore {
     }
 
     /// Waits until the body has ended by itself, and is gone; returns how it ended. Sleeps.
+    ///
+    /// It is no wait that a stop breaks: a body uses [`AnyStop::join_chore`].
     pub fn join(&self) -> Outcome<Again> {
         self.0.join()
     }
@@ -119,6 +126,18 @@ impl Chore {
     /// Whether the body has ended. Only looks; a [`Self::join`] is short then.
     pub fn is_finished(&self) -> bool {
         self.0.host().life().is_ended()
+    }
+
+    /// In which line of its code the body waits in this library, if it does. It may have gone on
+    /// since.
+    pub fn waits_in(&self) -> Option<&'static Location<'static>> {
+        self.0.waits_in()
+    }
+
+    /// How often the log has reported that the body was asked to stop and has not ended: that is
+    /// so each time that ten seconds have passed.
+    pub fn stop_reports(&self) -> u32 {
+        self.0.stop_reports()
     }
 
     /// Lets it go on without a handle, until its body ends or its scope does. May sleep.

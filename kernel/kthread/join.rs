@@ -4,6 +4,10 @@
 
 use crate::{
     anystop::AnyStop,
+    chore::{
+        Again,
+        Chore, //
+    },
     clock::{
         self,
         NEVER, //
@@ -72,6 +76,12 @@ impl AnyStop {
         time: Delta,
     ) -> Result<Option<Outcome<T>>, Stopped> {
         self.join_any_within(work.handle(), time)
+    }
+
+    /// Waits until the chore has ended by itself and is gone; as [`Self::join`].
+    #[track_caller]
+    pub fn join_chore(&self, chore: &Chore) -> Result<Outcome<Again>, Stopped> {
+        self.join_any(chore.handle())
     }
 
     /// Waits as [`Thread::wait_ready`] does, but a stop breaks it:

@@ -155,6 +155,7 @@ cases! {
     working::work_that_waits_for_each_other_is_stopped,
     working::work_shields_itself,
     chores::chore_comes_up_again,
+    chores::chore_is_joined_by_bodies,
     chores::bell_loses_no_ring,
     chores::stop_of_a_chore,
     chores::asked_chore_does_not_wait_for_its_time,
