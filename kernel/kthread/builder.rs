@@ -174,6 +174,8 @@ impl<'a> Builder<'a> {
     /// never gets there: the callbacks of suspend and resume, and with them the `disconnect` of a
     /// USB driver that has no such callbacks, which the USB core takes off its devices instead.
     ///
+    /// Nor must the body hold a lock in a wait that such a callback takes: it stands still with it.
+    ///
     /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
     /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
     pub fn freezable(mut self) -> Self {
@@ -237,7 +239,7 @@ impl<'a> Builder<'a> {
     ///
     /// If the body ends without a value before that, its error is returned, and the thread is
     /// gone. Otherwise as [`Self::spawn`]. If the caller is killed or stopped while it waits, the
-    /// thread is stopped.
+    /// thread is stopped; that is as with [`Thread::wait_ready`], and not for a shield either.
     pub fn spawn_ready<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,

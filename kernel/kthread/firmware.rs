@@ -43,8 +43,9 @@ const LINGER: Delta = Delta::from_secs(1);
 impl Stop {
     /// Requests firmware from the file system or from user space, as `request_firmware()` does.
     ///
-    /// A stop breaks the wait for user space, and for another request of the same name. It does
-    /// not break the reading of a file that has been found.
+    /// A stop breaks the wait for user space, and for another request of the same name. Most file
+    /// systems let it break the reading of a file that has been found, too; the kernel's log then
+    /// has it that the file failed to load.
     ///
     /// Fails with [`ENOENT`] where there is no such file, with other errors where it can't be
     /// read or user space does not deliver it in time.
@@ -56,10 +57,10 @@ impl Stop {
     /// Requests the first of several files that there is, in this order, as
     /// [`Self::request_firmware`] does; says which one it was.
     ///
-    /// All of it takes no longer than `limit`, if there is one, but for the reading of a file that
-    /// has been found. Where user space is asked and does not answer, the kernel gives up a name
-    /// after a while (`/sys/class/firmware/timeout`, 60 seconds if nobody has changed that), and
-    /// then the next one has its turn.
+    /// All of it takes no longer than `limit`, if there is one. That breaks what a stop breaks, so it
+    /// should leave time enough to read a file that is there. Where user space is asked and does not
+    /// answer, the kernel gives up a name after a while (`/sys/class/firmware/timeout`, 60 seconds
+    /// if nobody has changed that), and then the next one has its turn.
     ///
     /// That a file is not there is not logged: it is expected of all but one.
     ///

@@ -57,8 +57,10 @@ impl<T> From<Result<T>> for Outcome<T> {
 /// Dropping it stops and joins the thread. Leaking it leaves that to the [`Scope`](crate::Scope),
 /// as [`Self::leave`] does.
 ///
-/// Threads of one module may wait for each other in any way: of those that would wait in a ring,
-/// the last is not let in, see [`Outcome::Itself`]. Over several modules nobody looks after that.
+/// Threads of one module may join each other in any way: of those that would wait in a ring, the
+/// last is not let in, see [`Outcome::Itself`]. Over several modules nobody looks after that, and
+/// nobody does where a [pause](Self::pause) or a wait until another [is ready](Self::wait_ready) is
+/// part of the ring.
 #[must_use = "the thread is stopped when its handle is dropped; see `Thread::leave`"]
 pub struct Thread<T: Send + 'static>(Handle<Kthread, T>);
 
