@@ -31,6 +31,9 @@ const TIMEOUT: Delta = Delta::from_secs(200);
 /// How many bytes a transfer may move.
 const LENGTH: usize = 100;
 
+/// How many of them are in a block of an upload.
+const BLOCK: usize = 50;
+
 /// Asks the device for its status, two bytes; see USB 2.0, 9.4.5.
 const GET_STATUS: usb::Request = usb::Request {
     request_type: 0x80,
@@ -74,6 +77,31 @@ pub(crate) fn leak(interface: &usb::Interface<device::Core<'_>>) -> Result {
     Ok(())
 }
 
+/// Begins with uploads, and with the choice of alternate settings, each on one of the interfaces,
+/// and leaves them alone.
+pub(crate) fn leak_series(interface: &usb::Interface<device::Core<'_>>) -> Result {
+    let scope = Scope::new(this_module::<crate::LocalModule>())?;
+    let device = interface.device();
+    if interface.number() == modem::INTERFACE_CONTROL {
+        let mut alternate = 0;
+        on_thread(&scope, device, "set_interface", move |stop, device, _| {
+            device.set_interface(stop, modem::INTERFACE_DATA, alternate, TIMEOUT)?;
+            alternate = 1;
+            Ok(0)
+        })?;
+    }
+    if let Ok(pipe) = interface.bulk_out(0, modem::FIRMWARE_OUT) {
+        on_thread(&scope, device, "upload", move |stop, device, data| {
+            let mut sent = 0;
+            device.upload(stop, pipe, data, BLOCK, TIMEOUT, |now| sent = now)?;
+            Ok(sent)
+        })?;
+    }
+    pr_info!("leaked on purpose\n");
+    core::mem::forget(scope);
+    Ok(())
+}
+
 /// Makes control requests in the calls of a chore: a question first, then a command.
 fn on_chore(scope: &Scope, device: &usb::Device) -> Result {
     let device: ARef<usb::Device> = device.into();
@@ -94,9 +122,9 @@ fn on_chore(scope: &Scope, device: &usb::Device) -> Result {
 }
 
 /// Makes transfers of one kind on a thread.
-fn on_thread<F>(scope: &Scope, device: &usb::Device, name: &'static str, transfer: F) -> Result
+fn on_thread<F>(scope: &Scope, device: &usb::Device, name: &'static str, mut transfer: F) -> Result
 where
-    F: Fn(&AnyStop, &usb::Device, &mut [u8]) -> kthread::Result<usize> + Send + 'static,
+    F: FnMut(&AnyStop, &usb::Device, &mut [u8]) -> kthread::Result<usize> + Send + 'static,
 {
     let device: ARef<usb::Device> = device.into();
     let body = move |stop: &Stop| -> kthread::Result {

@@ -4,7 +4,7 @@
 //!
 //! Its probe starts them, forgets them, and refuses the device: so it is bound to nothing, and the
 //! USB core has nothing to end when it goes. Of one product it leaks a stream: a device that tells
-//! something afterwards must not find a handler whose module is gone. Of the other it leaks threads
+//! something afterwards must not find a handler whose module is gone. Of the others it leaks threads
 //! and a chore that wait for [transfers].
 
 mod transfers;
@@ -20,10 +20,14 @@ use wire::speedtch as modem;
 /// The product of which transfers are leaked that somebody waits for.
 const TRANSFERS_PRODUCT: u16 = 0x7e57;
 
+/// The product with which this is done by what makes several transfers.
+const SERIES_PRODUCT: u16 = 0x7e58;
+
 /// What is leaked.
 enum Leak {
     Stream,
     Transfers,
+    Series,
 }
 
 usb::device_table!(
@@ -37,6 +41,10 @@ usb::device_table!(
         (
             usb::DeviceId::new(modem::VENDOR_ID, TRANSFERS_PRODUCT),
             Leak::Transfers
+        ),
+        (
+            usb::DeviceId::new(modem::VENDOR_ID, SERIES_PRODUCT),
+            Leak::Series
         ),
     ]
 );
@@ -74,6 +82,7 @@ impl usb::Driver for Leaker {
         let leaked = match info {
             Some(Leak::Stream) => leak(interface),
             Some(Leak::Transfers) => transfers::leak(interface),
+            Some(Leak::Series) => transfers::leak_series(interface),
             None => Ok(()),
         };
         leaked.and(Err::<(), _>(ENODEV))
