@@ -3,6 +3,7 @@
 //! What the cases have in common.
 
 use kernel::{
+    fmt,
     prelude::*,
     sync::{
         atomic::{
@@ -76,6 +77,12 @@ macro_rules! claim {
     };
 }
 pub(crate) use claim;
+
+/// Says that some line of the log is made of these pieces, which have " ... " between them. The lab
+/// fails the case if there is no such line.
+pub(crate) fn expect_line(pieces: fmt::Arguments<'_>) {
+    pr_info!("expects {pieces}\n");
+}
 
 /// A named test.
 pub(crate) struct Case {

@@ -3,8 +3,9 @@
 //! Tests of the `kthread` library, run inside the kernel when this module is loaded.
 //!
 //! Each case prints `kthread_test: case NAME` when it begins, and then `kthread_test: ok NAME` or
-//! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. `case=N` runs the case
-//! of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
+//! `kthread_test: not ok NAME: REASON`. Loading succeeds if all cases did. What a case has the
+//! library write to the log, it can't read itself: it prints `kthread_test: expects LINE` then, and
+//! the lab looks for the line. `case=N` runs the case of that number only; `modinfo -F case kthread_test.ko` lists the names, from number 0 on.
 //!
 //! What can only be shown once the module is loaded is in `detaching.rs`, `lingering.rs` and
 //! `placed.rs`.
@@ -227,6 +228,7 @@ cases! {
     channels::channel_from_an_interrupt,
     reporting::slow_stop_is_reported_with_its_line,
     reporting::slow_stop_elsewhere_is_reported,
+    reporting::slow_stop_of_work_is_reported,
     reporting::each_thread_is_reported_in_its_time,
     signalling::signals_arrive_as_values,
     signalling::signals_shorten_no_wait,

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reports of stops that take too long.
+//! Reports of stops that take too long: in the log, and how often that is.
 
 use crate::bench::{
     claim,
     event,
+    expect_line,
     Bench,
+    Count,
     Passed,
     Verdict, //
 };
+use core::panic::Location;
 use kernel::{
     prelude::*,
     time::{
@@ -17,10 +20,14 @@ use kernel::{
     }, //
 };
 use kthread::{
+    Again,
+    AnyStop,
     Builder,
+    Chore,
     Outcome,
     Stop,
-    Thread, //
+    Thread,
+    Work, //
 };
 
 const FOR_EVER: Delta = Delta::from_secs(3600);
@@ -55,6 +62,11 @@ pub(crate) fn slow_stop_is_reported_with_its_line(bench: &Bench<'_>) -> Verdict 
     let waits_in = thread.waits_in();
     claim!(waits_in.is_some_and(|place| place.file().ends_with("reporting.rs")));
     claim!(waits_in.is_some_and(|place| place.line() == line));
+    expect_line(fmt!(
+        "shielded (process {}) was asked to stop ... ms ago and has not ended: it waits in {}:{line}",
+        thread.pid(),
+        file!()
+    ));
 
     end.complete();
     claim!(thread.stop() == Outcome::Ended(()));
@@ -69,17 +81,15 @@ pub(crate) fn slow_stop_is_reported_with_its_line(bench: &Bench<'_>) -> Verdict 
 /// One that sleeps elsewhere, while its owner waits.
 pub(crate) fn slow_stop_elsewhere_is_reported(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
-    let end = event()?;
+    let end = Count::new()?;
     let thread = Builder::new(fmt!("elsewhere"))
         .report_after(SHORT)
         .spawn_ready(&scope, {
             let end = end.clone();
             move |stop: &Stop| {
                 stop.ready();
-                let mut ended = false;
-                while !ended {
+                while end.get() == 0 {
                     fsleep(Delta::from_millis(1));
-                    ended = stop.shield(SHORT, |stop| stop.wait_timeout(&end, Delta::ZERO))?;
                 }
                 Ok(())
             }
@@ -92,8 +102,60 @@ pub(crate) fn slow_stop_elsewhere_is_reported(bench: &Bench<'_>) -> Verdict {
 
     await_reports(&thread, 2);
     claim!(!stopper.is_finished());
-    end.complete();
+    expect_line(fmt!(
+        "elsewhere (process {}) was asked to stop ... ms ago and has not ended: \
+         it is in no wait of this library",
+        thread.pid()
+    ));
+    end.up();
     claim!(stopper.join() == Outcome::Ended(Outcome::Ended(())));
+    Ok(Passed::Now)
+}
+
+/// Where a body waits, as soon as it does.
+fn await_place(waits_in: impl Fn() -> Option<&'static Location<'static>>) -> (&'static str, u32) {
+    loop {
+        if let Some(place) = waits_in() {
+            return (place.file(), place.line());
+        }
+        fsleep(Delta::from_millis(1));
+    }
+}
+
+/// Work, and a chore in one of its calls: in the usual time, which is ten seconds.
+pub(crate) fn slow_stop_of_work_is_reported(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let end = event()?;
+    let told = end.clone();
+    let work = Work::queue(&scope, move |stop: &AnyStop| {
+        Ok(stop.shield(FOR_EVER, |stop| stop.wait(&told))?)
+    })?;
+    let told = end.clone();
+    let chore = Chore::start(&scope, Delta::ZERO, move |stop: &AnyStop| {
+        stop.shield(FOR_EVER, |stop| stop.wait(&told))?;
+        Ok(Again::Never)
+    })?;
+    let places = [
+        await_place(|| work.waits_in()),
+        await_place(|| chore.waits_in()),
+    ];
+    claim!(places[0].1 < places[1].1);
+
+    work.ask_stop();
+    chore.ask_stop();
+    while work.stop_reports() == 0 || chore.stop_reports() == 0 {
+        fsleep(Delta::from_millis(100));
+    }
+    for (file, line) in places {
+        expect_line(fmt!(
+            "the work item kthread_test::reporting::slow_stop_of_work_is_reported ... \
+             was asked to stop ... ms ago and has not ended: it waits in {file}:{line}"
+        ));
+    }
+
+    end.complete_all();
+    claim!(work.stop() == Outcome::Ended(()));
+    claim!(chore.stop() == Outcome::Ended(Again::Never));
     Ok(Passed::Now)
 }
 

@@ -39,11 +39,12 @@ pub fn run(index: usize, name: &str) -> Result<()> {
     if loaded.is_ok() {
         modules::rmmod("kthread_test").context("the test's module does not go")?;
     }
-    let has_passed = has_passed(&log.lines(), name)?;
+    let lines = log.lines();
+    let has_passed = has_passed(&lines, name)?;
     match loaded {
         Ok(()) => {
             ensure!(has_passed, "the module did not run {name}");
-            Ok(())
+            has_what_is_expected(&lines)
         }
         Err(Errno::ENOENT) => bail!("the module knows no test {index}, or lacks a symbol"),
         Err(error) => bail!("the module does not load: {error}"),
@@ -120,9 +121,49 @@ fn has_passed(lines: &[String], name: &str) -> Result<bool> {
     Ok(true)
 }
 
+/// Every line that the test expects to be in the log is there.
+fn has_what_is_expected(lines: &[String]) -> Result<()> {
+    let expects = ": expects ";
+    for line in lines {
+        let Some((_, expected)) = line.split_once(expects) else {
+            continue;
+        };
+        let mut others = lines.iter().filter(|line| !line.contains(expects));
+        ensure!(
+            others.any(|line| is_made_of(line, expected)),
+            "no line in the log says {expected:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Whether a line has these pieces in it, " ... " between them, in their order, the last at its end.
+fn is_made_of(line: &str, pieces: &str) -> bool {
+    let mut rest = line;
+    for piece in pieces.split(" ... ") {
+        let Some((_, after)) = rest.split_once(piece) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_expected_is_looked_for() {
+        let expected = "x: expects late ... ms, in a.rs:1".to_owned();
+        let found = |said: &str| has_what_is_expected(&[said.to_owned(), expected.clone()]);
+        assert!(found("y: late by 7 ms, in a.rs:1").is_ok());
+        for said in ["y: late by 7 ms, in a.rs:12", "y: in a.rs:1", "late"] {
+            let missed = found(said).unwrap_err().to_string();
+            assert!(missed.contains("late ... ms, in a.rs:1"), "{missed}");
+        }
+        assert!(has_what_is_expected(&["nothing".to_owned()]).is_ok());
+    }
 
     fn verdict(line: &str) -> Result<bool> {
         has_passed(&["kthread_test: case x".to_owned(), line.to_owned()], "x")
