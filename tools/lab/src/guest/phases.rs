@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use modem::{Answer, Fault, Options, Stage, What};
-use wire::speedtch::STATUS_F;
+use wire::speedtch::{STATUS_7, STATUS_F};
 
 use super::atmpvc::Pvc;
 use super::plugged::{self, LIMIT, Plugged, wait_until};
@@ -20,6 +20,8 @@ use crate::protocol::Driver;
 /// When in its life a modem is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// The modem does not tell whether it is alive.
+    AliveCheck,
     /// User space never delivers the firmware.
     FirmwareWait,
     /// The upload moves.
@@ -48,7 +50,8 @@ pub enum Phase {
 
 impl Phase {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
+        Self::AliveCheck,
         Self::FirmwareWait,
         Self::Upload,
         Self::UploadStuck,
@@ -66,6 +69,7 @@ impl Phase {
     /// Its name in the names of scenarios.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AliveCheck => "alive_check",
             Self::FirmwareWait => "firmware_wait",
             Self::Upload => "upload",
             Self::UploadStuck => "upload_stuck",
@@ -121,7 +125,8 @@ impl Phase {
         match self {
             Self::FirmwareWait => firmware::withhold()?,
             Self::Reset => firmware::install_wrong()?,
-            Self::BackOff => firmware::remove()?,
+            // What comes after the question, half a second later, is a long wait.
+            Self::AliveCheck | Self::BackOff => firmware::remove()?,
             _ => {}
         }
         Ok(self.change(plugged::options(1).firmware(stage_1, stage_2)))
@@ -130,6 +135,9 @@ impl Phase {
     /// What is special about a modem that will be found in this phase.
     fn change(self, options: Options) -> Options {
         match self {
+            Self::AliveCheck => options
+                .running()
+                .fault(Fault::Answers(STATUS_7, Answer::Silence)),
             Self::UploadStuck => options.fault(Fault::StopTakingAt(firmware::SHORT_TOTAL / 2)),
             Self::BlockRead => options.fault(Fault::SilentBlock(Stage::One)),
             Self::Select => options.running().fault(Fault::SilentSelect),
@@ -169,7 +177,8 @@ impl Phase {
                 let is_c = modem.file("phase").is_empty();
                 modem.is_waiting() || (is_c && modem.was_asked() && modem.threads().is_empty())
             })?,
-            Self::UploadStuck
+            Self::AliveCheck
+            | Self::UploadStuck
             | Self::BlockRead
             | Self::Select
             | Self::StartUp

@@ -15,8 +15,10 @@ use super::{firmware, modules};
 use crate::protocol::{Driver, Took};
 
 /// The scenarios here that are not one of many.
-pub const SCENARIOS: &[(&str, Scenario)] =
-    &[("c_driver_holds_the_hub", |_| c_driver_holds_the_hub())];
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("c_driver_holds_the_hub", |_| c_driver_holds_the_hub()),
+    ("probe_asks_nothing", |_| probe_asks_nothing()),
+];
 
 /// What all names here begin with.
 const STOP: &str = "stop::";
@@ -142,4 +144,32 @@ fn c_driver_holds_the_hub() -> Result<()> {
     behind.await_configured()?;
     ensure!(!was_found, "it was found while the hub was held");
     Ok(())
+}
+
+/// Probe has returned while the modem is asked whether it is alive.
+fn probe_asks_nothing() -> Result<()> {
+    /// On a slow machine a modem has been given up before we look. A driver that asks in its probe
+    /// is never found not to.
+    const ATTEMPTS: usize = 20;
+    modules::load(Driver::Ours)?;
+    for _ in 0..ATTEMPTS {
+        let modem = Phase::AliveCheck.reach(1)?;
+        if is_asked_after_probe(&modem)? {
+            return Ok(());
+        }
+    }
+    bail!("of {ATTEMPTS} modems, none was asked anything after its probe")
+}
+
+/// Whether a modem, which keeps its answers to itself, is still asked the first thing when its
+/// probe has returned: the driver core makes the files of a modem then, and not before.
+fn is_asked_after_probe(modem: &Plugged) -> Result<bool> {
+    let is_over = || {
+        let events = modem.modem().events();
+        let is_it = |what: &What| matches!(what, What::Unlinked { .. });
+        events.iter().any(|event| is_it(&event.what))
+    };
+    let is_probed = || !modem.file("phase").is_empty();
+    wait_until("probe or question is over", || is_probed() || is_over())?;
+    Ok(is_probed() && !is_over())
 }

@@ -30,6 +30,8 @@ const GOALS: &[Goal] = &[
     Goal::new("socket to socket,", Kind::OfC(0.75)),
     Goal::new("there and back,", Kind::P99),
     Goal::new("a modem with its line up", Kind::OfC(1.0)),
+    // It resets the modem there.
+    Goal::new("probe", Kind::OfC(0.1)),
     Goal::new("8 from insmod", Kind::OfC(0.75)),
     Goal::new("upload", Kind::AtLeast(98.0)),
 ];
@@ -142,6 +144,8 @@ mod tests {
         let verdicts = |name, ours: f64, c: f64| goals(&[row(name, &[ours; 4], &[c; 4])]);
         assert!(verdicts("send, 40 bytes", 50.0, 100.0).starts_with("holds"));
         assert!(verdicts("send, 40 bytes", 51.0, 100.0).starts_with("MISSED"));
+        assert!(verdicts("probe (ms)", 1.0, 200.0).starts_with("holds"));
+        assert!(verdicts("probe (ms)", 21.0, 200.0).starts_with("MISSED"));
         assert!(verdicts("there and back, 40", 101.0, 100.0).starts_with("MISSED"));
         assert!(verdicts("upload beside 7", 97.0, 80.0).starts_with("MISSED"));
         assert!(verdicts("upload beside 7", 98.5, 80.0).starts_with("holds"));
