@@ -250,6 +250,7 @@ cases! {
     detaching::detached_thread_is_refused_while_loading,
     safety::no_thread_left,
     safety::leaked_scope_is_joined_by_module,
+    safety::leftover_is_ended_with_the_module,
 }
 
 /// The module: it has no life but its tests.

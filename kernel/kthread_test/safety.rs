@@ -6,6 +6,7 @@ use crate::bench::{
     self,
     claim,
     event,
+    expect_line,
     leak,
     Bench,
     Count,
@@ -27,6 +28,7 @@ use kernel::{
 };
 use kthread::{
     Builder,
+    Leftover,
     ModuleScope,
     Outcome,
     Scope,
@@ -355,6 +357,26 @@ pub(crate) fn no_thread_left(bench: &Bench<'_>) -> Verdict {
         let sweeper = Builder::new(fmt!("sweeper")).spawn(&scope, |_: &Stop| Ok(()))?;
         sweeper.join();
     }
+    Ok(Passed::Now)
+}
+
+/// Something that a module must not go without ending.
+struct Unended;
+
+impl Leftover for Unended {
+    fn end(&self) {
+        pr_info!("ended what was left\n");
+    }
+}
+
+/// It is still looked after when one of two who saw to that has let it go, and the other is leaked.
+pub(crate) fn leftover_is_ended_with_the_module(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let leftover: Arc<dyn Leftover> = Arc::new(Unended, GFP_KERNEL)?;
+    let one = scope.look_after(leftover.clone())?;
+    leak(scope.look_after(leftover)?);
+    drop(one);
+    expect_line(fmt!("kthread_test: ended what was left"));
     Ok(Passed::Now)
 }
 
