@@ -29,6 +29,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("line::polling_outlives_failures", |_| {
         polling_outlives_failures()
     }),
+    ("line::polling_has_no_end", |_| polling_has_no_end()),
     ("line::odd_states_are_logged", |_| {
         odd_states_are_logged(Driver::Ours)
     }),
@@ -144,6 +145,44 @@ fn polling_outlives_failures() -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// However often a modem has failed to tell how its line is, it is asked again, without having told
+/// of anything. (The C driver gives up the fourth time.)
+fn polling_has_no_end() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let uevents = Uevents::from_now()?;
+    let modem = Plugged::new(options(1).running().training(Duration::from_millis(10)))?;
+    modem.modem().say(INTERRUPT_IN, [Said::Silence]);
+    modem.await_up()?;
+    wait_until("it is listened to", || modem.modem().unheard() == 0)?;
+    modem.modem().say(CONTROL, failures());
+    wait_until("it has failed so often", || modem.modem().unheard() == 0)?;
+    modem.modem().drop_line();
+    wait_until("somebody notices that the line is down", || {
+        let told = modem.told(&uevents);
+        told.iter().any(|event| event == "line-down")
+    })?;
+    let told = modem.told(&uevents);
+    ensure!(
+        told.starts_with(&["usable", "line-up", "line-down"].map(str::to_owned)),
+        "user space was told {told:?}"
+    );
+    Ok(())
+}
+
+/// Seven times in a row, a modem refuses to tell how its line is. Asked then whether it is alive at
+/// all, it says so the third time only, before it is taken for dead: up to then it is asked anew
+/// after a second, not after five.
+fn failures() -> Vec<Said> {
+    let refuses = || Said::Fail(Failure::Stall);
+    let is_alive = || Said::Bytes(vec![LineState::Up.to_byte()]);
+    (1..=7)
+        .flat_map(|failure| match failure % 3 {
+            0 => [refuses(), is_alive()],
+            _ => [refuses(), refuses()],
+        })
+        .collect()
 }
 
 /// Has the modem asked how its line is.
