@@ -2,6 +2,7 @@
 
 //! What the cases have in common.
 
+use core::panic::Location;
 use kernel::{
     fmt,
     prelude::*,
@@ -14,6 +15,10 @@ use kernel::{
             Release, //
         },
         Arc, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     }, //
 };
 use kthread::{
@@ -188,6 +193,18 @@ pub(crate) struct OnDrop(Count);
 impl Drop for OnDrop {
     fn drop(&mut self) {
         self.0.up();
+    }
+}
+
+/// Where a body waits, as soon as it does.
+pub(crate) fn await_place(
+    waits_in: impl Fn() -> Option<&'static Location<'static>>,
+) -> &'static Location<'static> {
+    loop {
+        if let Some(place) = waits_in() {
+            return place;
+        }
+        fsleep(Delta::from_millis(1));
     }
 }
 

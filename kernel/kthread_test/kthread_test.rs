@@ -37,6 +37,7 @@ mod starting;
 mod stopping;
 mod ticking;
 mod waiting;
+mod waits;
 mod working;
 
 use bench::{
@@ -132,7 +133,6 @@ cases! {
     stopping::stop_many_asks_latecomers_that_wait_for_it,
     stopping::killable_wait_is_broken,
     stopping::spurious_wakeup_ends_no_wait,
-    stopping::waits_note_their_line,
     firmware::firmware_wait_is_broken,
     firmware::firmware_wait_begins_in_spite_of_a_stop,
     firmware::firmware_wait_begins_beside_a_stop,
@@ -147,6 +147,8 @@ cases! {
     shielding::shields_nest,
     working::work_ends_by_itself,
     waiting::stop_breaks_the_waits_of_work,
+    waiting::waits_note_their_line,
+    waiting::unbreakable_waits_note_their_line,
     working::stop_before_work_ran,
     working::stop_work_from_two_places,
     working::leaked_work_is_joined_by_scope,

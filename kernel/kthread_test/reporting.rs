@@ -3,6 +3,7 @@
 //! Reports of stops that take too long: in the log, and how often that is.
 
 use crate::bench::{
+    await_place,
     claim,
     event,
     expect_line,
@@ -11,7 +12,6 @@ use crate::bench::{
     Passed,
     Verdict, //
 };
-use core::panic::Location;
 use kernel::{
     prelude::*,
     time::{
@@ -112,16 +112,6 @@ pub(crate) fn slow_stop_elsewhere_is_reported(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
-/// Where a body waits, as soon as it does.
-fn await_place(waits_in: impl Fn() -> Option<&'static Location<'static>>) -> (&'static str, u32) {
-    loop {
-        if let Some(place) = waits_in() {
-            return (place.file(), place.line());
-        }
-        fsleep(Delta::from_millis(1));
-    }
-}
-
 /// Work, and a chore in one of its calls: in the usual time, which is ten seconds.
 pub(crate) fn slow_stop_of_work_is_reported(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
@@ -139,17 +129,19 @@ pub(crate) fn slow_stop_of_work_is_reported(bench: &Bench<'_>) -> Verdict {
         await_place(|| work.waits_in()),
         await_place(|| chore.waits_in()),
     ];
-    claim!(places[0].1 < places[1].1);
+    claim!(places[0].line() < places[1].line());
 
     work.ask_stop();
     chore.ask_stop();
     while work.stop_reports() == 0 || chore.stop_reports() == 0 {
         fsleep(Delta::from_millis(100));
     }
-    for (file, line) in places {
+    for place in places {
         expect_line(fmt!(
             "the work item kthread_test::reporting::slow_stop_of_work_is_reported ... \
-             was asked to stop ... ms ago and has not ended: it waits in {file}:{line}"
+             was asked to stop ... ms ago and has not ended: it waits in {}:{}",
+            place.file(),
+            place.line()
         ));
     }
 

@@ -10,16 +10,10 @@ use crate::bench::{
     Passed,
     Verdict, //
 };
-use core::panic::Location;
 use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Release, //
-        },
         Arc,
         SetOnce, //
     },
@@ -37,8 +31,7 @@ use kthread::{
     Outcome,
     Scope,
     Stop,
-    Thread,
-    Ticker, //
+    Thread, //
 };
 
 const FOR_EVER: Delta = Delta::from_secs(1_000_000);
@@ -393,70 +386,10 @@ pub(crate) fn spurious_wakeup_ends_no_wait(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
-/// Notes the line that it is in, which is that of the wait.
-macro_rules! noted {
-    ($line:ident, $wait:expr) => {{
-        $line.store(line!(), Release);
-        let _ = $wait;
-    }};
-}
-
-/// While a body waits, its handle knows the line: that of the body, not of the library.
-pub(crate) fn waits_note_their_line(bench: &Bench<'_>) -> Verdict {
-    let scope = bench.scope()?;
-    let (never, told) = (event()?, Count::new()?);
-    let mute = Arc::new(sleeper_that_says_nothing(&scope)?, GFP_KERNEL)?;
-    for which in 0..9 {
-        let line = Arc::new(Atomic::new(0u32), GFP_KERNEL)?;
-        let thread = Builder::new(fmt!("waiter")).spawn(&scope, {
-            let (never, told) = (never.clone(), told.clone());
-            let (mute, line) = (mute.clone(), line.clone());
-            move |stop: &Stop| {
-                let later = Instant::<Monotonic>::now() + FOR_EVER;
-                let mut ticker = Ticker::new(FOR_EVER)?;
-                match which {
-                    0 => noted!(line, stop.sleep(FOR_EVER)?),
-                    1 => noted!(line, stop.sleep_until(later)?),
-                    2 => noted!(line, stop.wait(&never)?),
-                    3 => noted!(line, stop.wait_timeout(&never, FOR_EVER)?),
-                    4 => noted!(line, stop.wait_until(&never, later)?),
-                    5 => noted!(line, ticker.wait(stop)?),
-                    6 => noted!(line, stop.join(&mute)?),
-                    7 => noted!(line, stop.killable(|| wait_for_start(&mute))?),
-                    _ => noted!(line, stop.uninterruptible(|| wait_until_told(&told))?),
-                }
-                Ok(())
-            }
-        })?;
-        let is_there = |place: &Location<'_>| {
-            place.file().ends_with("stopping.rs") && place.line() == line.load(Acquire)
-        };
-        // For ever, if that is not so.
-        while !thread.waits_in().is_some_and(is_there) {
-            fsleep(Delta::from_millis(1));
-        }
-        if which == 8 {
-            told.up();
-        }
-        claim!(matches!(
-            thread.stop(),
-            Outcome::Stopped | Outcome::Ended(())
-        ));
-        claim!(thread.waits_in().is_none());
-    }
-    Ok(Passed::Now)
-}
-
 fn sleeper_that_says_nothing(scope: &Scope) -> Result<Thread<()>> {
     Builder::new(fmt!("mute")).spawn(scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))
 }
 
 fn wait_for_start(thread: &Thread<()>) -> Result {
     thread.wait_ready().map_err(Error::to_kernel)
-}
-
-fn wait_until_told(told: &Count) {
-    while told.get() == 0 {
-        fsleep(Delta::from_millis(1));
-    }
 }

@@ -1,142 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Work that waits for what never comes, in every kind of wait that there is for it.
+//! Bodies that wait for what never comes, in every kind of wait that there is for them.
 
-use crate::bench::{
-    claim,
-    event,
-    Bench,
-    Passed,
-    Verdict, //
+use crate::{
+    bench::{
+        await_place,
+        claim,
+        Bench,
+        Count,
+        Passed,
+        Verdict, //
+    },
+    waits::{
+        Never,
+        Wait,
+        WAITS,
+        WAITS_OF_THREADS, //
+    },
 };
+use core::panic::Location;
 use kernel::{
     prelude::*,
-    sync::Arc,
     time::{
         delay::fsleep,
-        Delta,
-        Instant, //
+        Delta, //
     }, //
 };
 use kthread::{
-    channel,
-    new_rt_mutex,
     AnyStop,
     Builder,
-    Completion,
-    Condition,
     Outcome,
-    Receiver,
-    RtMutex,
     Scope,
-    Sender,
     Stop,
-    Thread,
-    Ticker,
     Work, //
 };
-
-const FOR_EVER: Delta = Delta::from_secs(1_000_000);
-
-/// A lock that somebody else holds, or nobody, and changes that nobody tells of.
-#[pin_data]
-struct Guarded {
-    #[pin]
-    held: RtMutex<()>,
-    #[pin]
-    free: RtMutex<()>,
-    #[pin]
-    changed: Condition,
-}
-
-/// What work waits for in vain.
-#[derive(Clone)]
-struct Never {
-    event: Arc<Completion>,
-    guarded: Arc<Guarded>,
-    full: Sender<u32>,
-    empty: Receiver<u32>,
-    thread: Arc<Thread<()>>,
-    work: Arc<Work<()>>,
-}
-
-/// All the waits of [`AnyStop`], and those that it is handed to.
-const WAITS: &[fn(&Never, &AnyStop) -> kthread::Result] = &[
-    |_, stop| Ok(stop.sleep(FOR_EVER)?),
-    |_, stop| Ok(stop.sleep_until(Instant::now() + FOR_EVER)?),
-    |never, stop| Ok(stop.wait(&never.event)?),
-    |never, stop| Ok(stop.wait_timeout(&never.event, FOR_EVER).map(drop)?),
-    |never, stop| {
-        let end = Instant::now() + FOR_EVER;
-        Ok(stop.wait_until(&never.event, end).map(drop)?)
-    },
-    |_, stop| Ok(Ticker::new(FOR_EVER)?.wait(stop).map(drop)?),
-    |never, stop| Ok(stop.join(&never.thread).map(drop)?),
-    |never, stop| Ok(stop.join_within(&never.thread, FOR_EVER).map(drop)?),
-    |never, stop| stop.wait_ready(&never.thread),
-    |never, stop| Ok(stop.join_work(&never.work).map(drop)?),
-    |never, stop| Ok(stop.join_work_within(&never.work, FOR_EVER).map(drop)?),
-    |never, stop| stop.wait_work_ready(&never.work),
-    |never, stop| Ok(never.empty.receive(stop).map(drop)?),
-    |never, stop| Ok(never.empty.receive_timeout(stop, FOR_EVER).map(drop)?),
-    |never, stop| Ok(never.full.send(stop, 2)?),
-    |never, stop| Ok(never.full.send_timeout(stop, 2, FOR_EVER)?),
-    |never, stop| Ok(stop.lock(&never.guarded.held).map(drop)?),
-    |never, stop| Ok(stop.lock_timeout(&never.guarded.held, FOR_EVER).map(drop)?),
-    |never, stop| {
-        let Guarded { free, changed, .. } = &*never.guarded;
-        Ok(changed.wait(stop, free.lock()).map(drop)?)
-    },
-    |never, stop| {
-        let Guarded { free, changed, .. } = &*never.guarded;
-        Ok(changed.wait_while(stop, free.lock(), |()| true).map(drop)?)
-    },
-    |never, stop| {
-        let Guarded { free, changed, .. } = &*never.guarded;
-        let waited = changed.wait_timeout_while(stop, free.lock(), FOR_EVER, |()| true);
-        Ok(waited.map(drop)?)
-    },
-];
 
 /// Whatever work waits for. What has broken the wait is not left to the worker, which the work
 /// after it shares, as a rule.
 pub(crate) fn stop_breaks_the_waits_of_work(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
-    let (full, _receiver) = channel(1)?;
-    let (_sender, empty) = channel(1)?;
-    claim!(full.try_send(1).is_ok());
-    let thread =
-        Builder::new(fmt!("endless")).spawn(&scope, |stop: &Stop| Ok(stop.sleep(FOR_EVER)?))?;
-    let work = Work::queue(&scope, |stop: &AnyStop| Ok(stop.sleep(FOR_EVER)?))?;
-    let never = Never {
-        event: event()?,
-        guarded: Arc::pin_init(
-            pin_init!(Guarded {
-                held <- new_rt_mutex!(()),
-                free <- new_rt_mutex!(()),
-                changed <- Condition::new(),
-            }),
-            GFP_KERNEL,
-        )?,
-        full,
-        empty,
-        thread: Arc::new(thread, GFP_KERNEL)?,
-        work: Arc::new(work, GFP_KERNEL)?,
-    };
-
-    // Not by who waits for the work, which lockdep would take for a deadlock: it knows no stops.
-    let holder = Builder::new(fmt!("holder")).spawn_ready(&scope, {
-        let guarded = never.guarded.clone();
-        move |stop: &Stop| {
-            let _held = guarded.held.lock();
-            stop.ready();
-            Ok(stop.sleep(FOR_EVER)?)
-        }
-    })?;
+    let never = Never::new(&scope)?;
     for round in 0..4 {
         for (kind, wait) in WAITS.iter().enumerate() {
             // The later rounds let it fall asleep first.
-            let outcome = stop_in(&scope, &never, *wait, round > 1)?;
+            let outcome = stop_in(&scope, &never, wait, round > 1)?;
             if outcome != Outcome::Stopped {
                 pr_err!("wait {kind} ended as {outcome:?}\n");
             }
@@ -145,9 +52,7 @@ pub(crate) fn stop_breaks_the_waits_of_work(bench: &Bench<'_>) -> Verdict {
             claim!(next.join() == Outcome::Ended(false));
         }
     }
-    claim!(holder.stop() == Outcome::Stopped);
-    claim!(never.thread.stop() == Outcome::Stopped);
-    claim!(never.work.stop() == Outcome::Stopped);
+    claim!(never.end());
     Ok(Passed::Now)
 }
 
@@ -155,17 +60,85 @@ pub(crate) fn stop_breaks_the_waits_of_work(bench: &Bench<'_>) -> Verdict {
 fn stop_in(
     scope: &Scope,
     never: &Never,
-    wait: fn(&Never, &AnyStop) -> kthread::Result,
+    wait: &'static Wait<AnyStop>,
     asleep: bool,
 ) -> Result<Outcome<()>> {
     let never = never.clone();
     let work = Work::queue(scope, move |stop: &AnyStop| {
         stop.ready();
-        wait(&never, stop)
+        (wait.run)(&never, stop)
     })?;
     work.wait_ready().map_err(kthread::Error::to_kernel)?;
     if asleep {
         fsleep(Delta::from_millis(2));
     }
     Ok(work.stop())
+}
+
+/// While a body waits, its handle knows the line: that of the body, not of the library. That is
+/// what the log names where it does not stop.
+pub(crate) fn waits_note_their_line(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = Never::new(&scope)?;
+    for (kind, wait) in WAITS.iter().enumerate() {
+        let (in_thread, in_work) = (never.clone(), never.clone());
+        let thread = Builder::new(fmt!("waiter"))
+            .spawn(&scope, move |stop: &Stop| (wait.run)(&in_thread, stop))?;
+        let work = Work::queue(&scope, move |stop: &AnyStop| (wait.run)(&in_work, stop))?;
+        let places = [
+            await_place(|| thread.waits_in()),
+            await_place(|| work.waits_in()),
+        ];
+        claim!(places.map(|place| is_noted(wait, WAITS, kind, place)) == [true; 2]);
+        claim!(thread.stop() == Outcome::Stopped && thread.waits_in().is_none());
+        claim!(work.stop() == Outcome::Stopped && work.waits_in().is_none());
+    }
+    for (kind, wait) in WAITS_OF_THREADS.iter().enumerate() {
+        let never = never.clone();
+        let thread = Builder::new(fmt!("waiter"))
+            .spawn(&scope, move |stop: &Stop| (wait.run)(&never, stop))?;
+        let place = await_place(|| thread.waits_in());
+        claim!(is_noted(wait, WAITS_OF_THREADS, kind, place));
+        claim!(thread.stop() == Outcome::Stopped && thread.waits_in().is_none());
+    }
+    claim!(never.end());
+    Ok(Passed::Now)
+}
+
+/// Whether a place is that of the wait. If not, the log says which wait it is.
+fn is_noted<S>(wait: &Wait<S>, all: &[Wait<S>], kind: usize, place: &Location<'_>) -> bool {
+    let is_there = wait.is_in(place, all);
+    if !is_there {
+        pr_err!(
+            "wait {kind} is noted as {}:{}\n",
+            place.file(),
+            place.line()
+        );
+    }
+    is_there
+}
+
+/// So do waits of the kernel that nothing can break.
+pub(crate) fn unbreakable_waits_note_their_line(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let told = Count::new()?;
+    let heard = told.clone();
+    let line = line!() + 2;
+    let thread = Builder::new(fmt!("waiter")).spawn(&scope, move |stop: &Stop| {
+        Ok(stop.uninterruptible(|| wait_until_told(&heard))?)
+    })?;
+    let place = await_place(|| thread.waits_in());
+    claim!(place.file() == file!() && place.line() == line);
+    thread.ask_stop();
+    claim!(thread.waits_in().is_some());
+    told.up();
+    claim!(thread.join() == Outcome::Ended(()));
+    claim!(thread.waits_in().is_none());
+    Ok(Passed::Now)
+}
+
+fn wait_until_told(told: &Count) {
+    while told.get() == 0 {
+        fsleep(Delta::from_millis(1));
+    }
 }
