@@ -14,7 +14,10 @@ use kernel::{
         Arc,
         Completion, //
     },
-    time::Delta, //
+    time::{
+        Delta,
+        Instant, //
+    }, //
 };
 use kthread::{
     Again,
@@ -39,6 +42,8 @@ pub(crate) enum Wait {
     Idle,
     /// A sleep.
     Sleep,
+    /// A sleep until a point in time.
+    Deadline,
     /// For a completion.
     Completion,
     /// For a completion, for a limited time.
@@ -70,6 +75,7 @@ impl Wait {
         Ok(match name {
             "idle" => Self::Idle,
             "sleep" => Self::Sleep,
+            "deadline" => Self::Deadline,
             "completion" => Self::Completion,
             "timeout" => Self::Timeout,
             "tick" => Self::Tick,
@@ -106,6 +112,7 @@ impl Wait {
         match self {
             Self::Idle | Self::Completion | Self::Work | Self::Chore => stop.wait(&gear.never)?,
             Self::Sleep => stop.sleep(LONG)?,
+            Self::Deadline => stop.sleep_until(Instant::now() + LONG)?,
             Self::Timeout => drop(stop.wait_timeout(&gear.never, LONG)?),
             Self::Tick => drop(Ticker::new(LONG)?.wait(stop)?),
             Self::Condition => {

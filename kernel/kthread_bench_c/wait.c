@@ -27,7 +27,7 @@ int idle(void *data)
 	return 0;
 }
 
-/* A periodic thread's sleep is the same: until a point in time. */
+/* It is until a point in time in any case, and a periodic thread's sleep is the same. */
 static int sleeping(void *data)
 {
 	struct job *job = data;
@@ -165,6 +165,7 @@ static int firmware(void *data)
 static const struct wait waits[] = {
 	{ "idle", idle },
 	{ "sleep", sleeping },
+	{ "deadline", sleeping },
 	{ "completion", completion },
 	{ "timeout", timeout },
 	{ "tick", sleeping },

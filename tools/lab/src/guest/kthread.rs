@@ -43,6 +43,7 @@ pub const ROWS: &[Row] = &[
     Row::Life("start_run_stop_bare"),
     Row::StopIn("idle"),
     Row::StopIn("sleep"),
+    Row::StopIn("deadline"),
     Row::StopIn("completion"),
     Row::StopIn("timeout"),
     Row::StopIn("tick"),
