@@ -62,6 +62,8 @@ struct Status {
     ticks: u64,
     /// Ticks that it missed.
     missed: u64,
+    /// How many microseconds after its last tick was due it woke up.
+    lateness_us: u64,
     /// Signals that it got.
     signals: u64,
     /// What it does.
@@ -79,16 +81,29 @@ impl Status {
             Ok(value.to_owned())
         };
         let (ticks, missed) = (value("ticks")?.parse()?, value("missed")?.parse()?);
-        let _: u64 = value("lateness_us")?.parse()?;
+        let lateness_us = value("lateness_us")?.parse()?;
         let signals = value("signals")?.parse()?;
         ensure!(line.ends_with('\n'), "{line:?} is no whole line");
         Ok(Self {
             ticks,
             missed,
+            lateness_us,
             signals,
             state: value("state")?,
         })
     }
+}
+
+/// What they say of lateness is true, as far as can be told: no thread is in time to the
+/// microsecond each time, and what is later than a period is another tick.
+fn lateness_is_told<'a>(lines: impl IntoIterator<Item = &'a Status>, period_ms: u64) -> Result<()> {
+    let mut was_late = false;
+    for line in lines {
+        ensure!(line.lateness_us < period_ms * 1000, "it says {line:?}");
+        was_late |= line.lateness_us > 0;
+    }
+    ensure!(was_late, "it says that it was never late");
+    Ok(())
 }
 
 /// The newest line: what a file that was just opened gives first.

@@ -8,7 +8,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
 
-use super::{DEVICE, Status, await_ticks, modules, newest, send, thread_named, wait_until};
+use super::{
+    DEVICE, Status, await_ticks, lateness_is_told, modules, newest, send, thread_named, wait_until,
+};
 use crate::protocol::Driver;
 
 /// The signals that `kexample` counts; at a SIGTERM it ends.
@@ -46,7 +48,7 @@ pub fn each_signal_is_counted() -> Result<()> {
 /// many as the time that has gone by has periods.
 pub fn flood_of_signals_moves_no_tick() -> Result<()> {
     const EACH: u64 = 50_000;
-    const PERIOD: u128 = 3;
+    const PERIOD: u64 = 3;
     let earliest = Instant::now();
     modules::insmod(Driver::Ours, "kexample", &format!("period_ms={PERIOD}"))?;
     let latest = Instant::now();
@@ -76,8 +78,8 @@ pub fn flood_of_signals_moves_no_tick() -> Result<()> {
             file.read_line(lines.last_mut().context("no line")?)?;
         }
         let last = Status::parse(lines.last().context("no line")?)?;
-        let at_least = (before - latest).as_millis() / PERIOD;
-        let at_most = earliest.elapsed().as_millis() / PERIOD;
+        let at_least = (before - latest).as_millis() / u128::from(PERIOD);
+        let at_most = earliest.elapsed().as_millis() / u128::from(PERIOD);
         let number = u128::from(last.ticks + last.missed);
         ensure!(
             (at_least..=at_most).contains(&number),
@@ -86,8 +88,13 @@ pub fn flood_of_signals_moves_no_tick() -> Result<()> {
         ensure!((1..=2 * EACH).contains(&last.signals), "it says {last:?}");
         Ok::<_, anyhow::Error>(())
     })?;
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| Status::parse(line))
+        .collect::<Result<_>>()?;
     for line in &lines {
-        ensure!(Status::parse(line)?.state == "running", "it says {line:?}");
+        ensure!(line.state == "running", "it says {line:?}");
     }
+    lateness_is_told(&lines, PERIOD)?;
     modules::rmmod("kexample")
 }
