@@ -61,10 +61,19 @@ pub trait Owned: Protocol {
         }
     }
 
-    /// `Thread::stop()`, `Chore::stop()`, and their drop.
+    /// `Thread::stop()`, `Chore::stop()`.
     fn stop(&self) -> Outcome {
         self.ask();
         self.join_outcome()
+    }
+
+    /// The drop of a handle by others than its own thread: nobody asks for the result.
+    fn give_up(&self) {
+        if self.life().is_gone() {
+            return;
+        }
+        self.ask();
+        assert!(self.join(|| self.settle()).is_ok(), "it is another's end");
     }
 
     /// It leaves its net, and gives a closure up that never ran.

@@ -105,6 +105,7 @@ macro_rules! test_scenarios {
             stop_at_the_end,
             two_joiners,
             two_stoppers,
+            two_stoppers_and_a_dropper,
         }
         test_scenarios! { in chores
             asked_chore_breaks_its_wait,

@@ -301,3 +301,27 @@ pub fn crowd() {
     outcomes.extend(others.map(|other| other.join().unwrap()));
     one_got(Outcome::Stopped, &outcomes);
 }
+
+/// One starts it, two stop it, and one drops a handle of it. Where the starter is late, that is
+/// before it was woken.
+pub fn two_stoppers_and_a_dropper() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let held = Held(drops.clone());
+    let kthread = Kthread::create(move |kthread| {
+        let _held = held;
+        until_stopped(kthread)
+    });
+    let stoppers = [
+        beside(&kthread, Kthread::stop),
+        beside(&kthread, Kthread::stop),
+    ];
+    let dropper = beside(&kthread, |kthread| {
+        kthread.give_up();
+        assert!(kthread.life().is_gone(), "it was waited for");
+    });
+    kthread.wake();
+    let outcomes = stoppers.map(|stopper| stopper.join().unwrap());
+    one_got(Outcome::Stopped, &outcomes);
+    dropper.join().unwrap();
+    assert_eq!(drops.load(Relaxed), 1);
+}

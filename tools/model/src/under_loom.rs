@@ -47,8 +47,11 @@ test_scenarios!();
 /// Runs the scenario in all orders within the bound.
 pub fn explore(scenario: fn()) {
     let mut builder = loom::model::Builder::new();
-    let crowd = std::ptr::fn_addr_eq(scenario, scenarios::crowd as fn());
-    builder.preemption_bound = Some(if crowd {
+    let crowds: [fn(); 2] = [scenarios::crowd, scenarios::two_stoppers_and_a_dropper];
+    let is_crowd = crowds
+        .iter()
+        .any(|crowd| std::ptr::fn_addr_eq(*crowd, scenario));
+    builder.preemption_bound = Some(if is_crowd {
         PREEMPTIONS_IN_A_CROWD
     } else {
         PREEMPTIONS
