@@ -17,8 +17,8 @@ use crate::guest::{costs, scenarios};
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::setup::{Flavour, Lab, doc, examples, modules};
-use crate::steps::{Key, files_below};
+use crate::setup::{Flavour, Lab};
+use crate::steps::Key;
 use crate::vm::{Accel, Vm};
 use crate::{bench, commands, parity};
 
@@ -26,6 +26,7 @@ mod debug;
 mod junit;
 mod panics;
 mod quotes;
+mod sources;
 
 /// A scenario that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -76,7 +77,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         records: Arc::default(),
     });
     let mut trials = host_tests(lab, &ground)?;
-    trials.extend(source_tests(lab, &kernel, &ground));
+    trials.extend(sources::trials(lab, &kernel, &ground));
     trials.extend(lab_tests(&ground));
     trials.extend(kernel_tests(lab, &kernel, &ground)?);
     trials.extend(
@@ -99,7 +100,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         let clients = Arc::new(ground.beside(commands::with_clients(lab, &image)?));
         trials.extend(debug::trials(lab, &kernel, &clients)?);
     }
-    trials.push(book_test(lab, &ground, &trials));
+    trials.push(sources::book_test(lab, &ground, &trials));
     let listing = arguments.list;
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -192,102 +193,6 @@ fn memory_here() -> usize {
         .find_map(|line| line.strip_prefix("MemAvailable:"));
     let number = available.and_then(|rest| rest.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// Compiles the examples in the documentation of the host's crates and runs them.
-const RUN_EXAMPLES: &str = r#"
-cd /src/host/tools
-CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
-    cargo test --locked --offline --doc --workspace --target x86_64-unknown-linux-gnu >&2
-"#;
-
-/// What can be said of the sources alone.
-fn source_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> {
-    let (root, source, release) = (lab.root.clone(), lab.source.clone(), kernel.release.clone());
-    let run = ground.trial("source::examples_run".to_owned(), {
-        let root = root.clone();
-        move |_| root.output(RUN_EXAMPLES, &[]).map(drop)
-    });
-    let compile = ground.trial("source::kernel_examples_compile".to_owned(), {
-        let (lab, release) = (lab.clone(), kernel.release.clone());
-        move |_| {
-            let _lock = lab.lock()?;
-            examples::check(&lab.root, &lab.source, &release)
-        }
-    });
-    let fence = ground.trial("source::drivers_have_no_unsafe".to_owned(), {
-        let source = source.clone();
-        move |_| has_no_unsafe(&source)
-    });
-    let quotes = ground.trial("source::book_quotes_real_code".to_owned(), {
-        let source = source.clone();
-        move |_| {
-            quotes::are_real(
-                &source.join("docs/src/minidrivers.md"),
-                &source.join("kernel/speedtch"),
-            )
-        }
-    });
-    let panics = ground.trial("source::panics_are_known".to_owned(), {
-        let root = root.clone();
-        move |_| panics::are_known(&root)
-    });
-    let lints = ground.trial(
-        "source::kernel_crates_have_no_lints".to_owned(),
-        move |_| {
-            let said = modules::lint(&root, &source, &release)?;
-            anyhow::ensure!(said.trim().is_empty(), "{said}");
-            Ok(())
-        },
-    );
-    let documentation = ground.trial("source::documentation_builds".to_owned(), {
-        let (lab, release) = (lab.clone(), kernel.release.clone());
-        move |_| {
-            doc::check_links(&lab.source, &lab.root.host(Kernel::TREE))?;
-            let _lock = lab.lock()?;
-            doc::crates(&lab.root, &lab.source, &release)
-        }
-    });
-    vec![run, compile, fence, quotes, panics, lints, documentation]
-}
-
-/// Every test that the book names as a proof is among `trials`, whole or by its beginning.
-fn book_test(lab: &Lab, ground: &Arc<Ground>, trials: &[Trial]) -> Trial {
-    let page = lab.source.join("docs/src/guarantees.md");
-    let tests: Vec<_> = trials.iter().map(|trial| trial.name().to_owned()).collect();
-    ground.trial("source::book_names_real_tests".to_owned(), move |_| {
-        let page = std::fs::read_to_string(page)?;
-        let quoted = page.split('`').skip(1).step_by(2);
-        for name in quoted.filter(|quoted| quoted.contains("::")) {
-            let is_there = tests.iter().any(|test| test.starts_with(name));
-            anyhow::ensure!(is_there, "there is no test {name}");
-        }
-        Ok(())
-    })
-}
-
-/// The rooms of the kernel side that may be unsafe: the abstractions.
-const FENCED: [&str; 5] = ["kthread", "usb", "atm", "chardev", "param"];
-
-/// Drivers, examples and tests stand on safe abstractions alone.
-fn has_no_unsafe(source: &Path) -> Result<()> {
-    let kernel = source.join("kernel");
-    for file in files_below(&kernel)? {
-        if file.extension().is_none_or(|kind| kind != "rs") {
-            continue;
-        }
-        let room = file.strip_prefix(&kernel)?.iter().next();
-        let is_fenced = FENCED
-            .iter()
-            .any(|fenced| room.is_some_and(|room| room == *fenced));
-        let text = std::fs::read_to_string(&file)?;
-        anyhow::ensure!(
-            is_fenced || !text.contains("unsafe"),
-            "{} says unsafe",
-            file.display()
-        );
-    }
-    Ok(())
 }
 
 /// Our modules beside the stock C ones, as a user sees them.
