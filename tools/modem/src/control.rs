@@ -51,6 +51,7 @@ impl Device {
             self.note(now, What::Ignored { request });
             return Start::Stick;
         }
+        let mut is_late = false;
         let answer = if setup.is_in() != transfer.is_in() && length != 0 {
             // The two don't agree on who sends.
             None
@@ -58,11 +59,13 @@ impl Device {
             if self.is_silent(setup) {
                 return Start::Stick;
             }
-            if let Some(answer) = self.special_answer(setup) {
-                let answer = answer.start(length.min(usize::from(setup.length)));
+            let special = self.special_answer(setup);
+            let room = length.min(usize::from(setup.length));
+            if let Some(answer) = special.and_then(|answer| answer.start(room)) {
                 self.note_special(now, setup, &answer);
                 return answer;
             }
+            is_late = special.is_some();
             self.vendor(now, setup, sent)
         } else if self.is_silent_select(setup) {
             return Start::Stick;
@@ -73,6 +76,9 @@ impl Device {
             Some(mut data) => {
                 let room = if transfer.is_in() { length } else { 0 };
                 data.truncate(room.min(usize::from(setup.length)));
+                if is_late {
+                    return Start::Late(data);
+                }
                 Start::Done(Status::OK, data)
             }
             None => Start::Done(Status::STALL, Vec::new()),

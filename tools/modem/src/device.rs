@@ -28,7 +28,7 @@ use crate::line::Line;
 use crate::log::{Counters, Peak, Progress, What, Why};
 use crate::options::{Fault, Options};
 use crate::queue::{Flight, Queue, Then};
-use crate::transfer::{Command, Packet, Reply, Status, Submit};
+use crate::transfer::{Command, Packet, Reply, Status, Submit, Transfer};
 
 /// A frame of the bus.
 const FRAME: Duration = Duration::from_millis(1);
@@ -46,6 +46,8 @@ pub(crate) enum Start {
     Wait,
     /// Let it wait until the host cancels it.
     Stick,
+    /// The same; and then it has ended well just before, with the data for the host.
+    Late(Vec<u8>),
     /// Refuse it, and all that follow until the host clears the halt.
     Halt,
     /// It has ended, with the data for the host.
@@ -225,6 +227,11 @@ impl Device {
         self.options.faults.push(fault);
     }
 
+    /// Has no faults any more.
+    pub(crate) fn cure(&mut self) {
+        self.options.faults.clear();
+    }
+
     /// How much of what it was to say has not been heard.
     pub(crate) fn unheard(&self) -> usize {
         self.says.values().map(VecDeque::len).sum()
@@ -310,12 +317,15 @@ impl Device {
     }
 
     fn unlink(&mut self, now: Instant, seqnum: u32, victim: u32) {
+        self.answer_late(victim);
         let found = self.queues.iter_mut().find(|(_, queue)| queue.has(victim));
         let cancelled = found.and_then(|(&at, queue)| Some((at, queue.cancel(victim)?)));
         let Some((endpoint, (submit, flight))) = cancelled else {
             self.note(now, What::UnlinkedTooLate);
             let status = Status::OK;
-            return self.replies.push(Reply::Unlink { seqnum, status });
+            self.replies.push(Reply::Unlink { seqnum, status });
+            // Another may have waited behind an answer that was late.
+            return self.kick(CONTROL, now);
         };
         let bytes = flight.map_or(0, |flight| flight.bytes_at(now));
         if let Some(flight) = flight {
@@ -359,18 +369,32 @@ impl Device {
             match self.start(endpoint, transfer, ready) {
                 Start::Wait => return,
                 Start::Stick => return self.stick(endpoint, ready),
+                Start::Late(data) => {
+                    return self.queues.entry(endpoint).or_default().keep(data);
+                }
                 Start::Halt => {
                     self.note(ready, What::Stalled { endpoint });
                     self.set_halt(endpoint, true);
                 }
-                Start::Done(status, data) => {
-                    let sent = !transfer.is_in() && status == Status::OK;
-                    let actual = if sent { transfer.length } else { data.len() };
-                    self.end(endpoint, status, actual, data);
-                }
+                Start::Done(status, data) => self.done(endpoint, transfer, status, data),
                 Start::Fly(bytes, then) => return self.fly(endpoint, bytes, then, ready),
                 Start::FlyFrames => return self.fly_frames(endpoint, ready),
             }
+        }
+    }
+
+    /// Ends the endpoint's first transfer, which is this one, all of it or none.
+    fn done(&mut self, endpoint: u8, transfer: Transfer, status: Status, data: Vec<u8>) {
+        let sent = !transfer.is_in() && status == Status::OK;
+        let actual = if sent { transfer.length } else { data.len() };
+        self.end(endpoint, status, actual, data);
+    }
+
+    /// The host is about to cancel a transfer: if its answer has been kept back, it comes now.
+    fn answer_late(&mut self, victim: u32) {
+        let kept = |(&at, queue): (&u8, &mut Queue)| Some((at, queue.take_kept(victim)?));
+        if let Some((endpoint, (transfer, data))) = self.queues.iter_mut().find_map(kept) {
+            self.done(endpoint, transfer, Status::OK, data);
         }
     }
 

@@ -48,15 +48,19 @@ pub enum Answer {
     Fail(Failure),
     /// So many bytes, if the host wants as many, each of them this one.
     Bytes(usize, u8),
+    /// The right one, and too late: the host has given up, and its cancellation meets the answer.
+    Late,
 }
 
 impl Answer {
-    pub(crate) fn start(self, length: usize) -> Start {
-        match self {
+    /// What becomes of the request, if it is not answered as it should be.
+    pub(crate) fn start(self, length: usize) -> Option<Start> {
+        Some(match self {
             Self::Silence => Start::Stick,
             Self::Fail(failure) => Start::Done(failure.status(), Vec::new()),
             Self::Bytes(count, byte) => Start::Done(Status::OK, vec![byte; count.min(length)]),
-        }
+            Self::Late => return None,
+        })
     }
 }
 

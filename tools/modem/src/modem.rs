@@ -250,6 +250,11 @@ impl Modem {
         self.shared.change(|device| device.add_fault(fault));
     }
 
+    /// Has no faults any more.
+    pub fn cure(&self) {
+        self.shared.change(Device::cure);
+    }
+
     /// The far end of the channel `vc`, whose cells are not sent back any more.
     pub fn far_end(&self, vc: Vc) -> FarEnd {
         self.shared.lock().device.terminate(vc);

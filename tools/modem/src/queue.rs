@@ -47,6 +47,8 @@ pub(crate) struct Queue {
     pending: VecDeque<(Instant, Submit)>,
     flight: Option<Flight>,
     stuck: bool,
+    /// What the first transfer is to end with when the host gives it up.
+    kept: Option<Vec<u8>>,
     /// The endpoint refuses everything until the host clears this.
     pub(crate) halted: bool,
 }
@@ -103,6 +105,20 @@ impl Queue {
     /// Lets the first transfer stay what it is for ever.
     pub(crate) fn stick(&mut self) {
         self.stuck = true;
+    }
+
+    /// Lets the first transfer wait, and keeps the answer to it.
+    pub(crate) fn keep(&mut self, answer: Vec<u8>) {
+        self.stuck = true;
+        self.kept = Some(answer);
+    }
+
+    /// Takes the answer that is kept for the transfer `seqnum`, which is the first and goes on.
+    pub(crate) fn take_kept(&mut self, seqnum: u32) -> Option<(Transfer, Vec<u8>)> {
+        let (_, first) = self.pending.front().filter(|(_, s)| s.seqnum == seqnum)?;
+        let answer = self.kept.take()?;
+        self.stuck = false;
+        Some((first.transfer, answer))
     }
 
     /// Removes the first transfer.

@@ -73,6 +73,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("hostile::cells_for_nobody_are_told_of", |_| {
         cells::cells_for_nobody_are_told_of()
     }),
+    ("hostile::late_sign_of_life_is_none", |_| {
+        answers::late_sign_of_life_is_none()
+    }),
     ("hostile::refused_settings_are_tolerated", |_| {
         answers::refused_settings_are_tolerated()
     }),

@@ -1,16 +1,17 @@
-//! Answers to control requests: too short, too long, absurd, refused, or none.
+//! Answers to control requests: too short, too long, too late, absurd, refused, or none.
 
 use anyhow::{Context, Result, ensure};
 use modem::{Answer, Failure, Fault, Options, What};
 use wire::setup::Setup;
-use wire::speedtch::{START_SYNCHRO, STATUS_7, STATUS_B, STATUS_F, StartUp, Step};
+use wire::speedtch::{FIRMWARE_OUT, START_SYNCHRO, STATUS_7, STATUS_B, STATUS_F, StartUp, Step};
 
 use super::{Ground, ROOM, unplug_all};
 use crate::guest::plugged::{LIMIT, Plugged, options, wait_until};
 use crate::guest::scenarios::echo;
 
-const ANSWERS: [Answer; 9] = [
+const ANSWERS: [Answer; 10] = [
     Answer::Silence,
+    Answer::Late,
     Answer::Fail(Failure::Stall),
     Answer::Fail(Failure::NoAnswer),
     Answer::Fail(Failure::Checksum),
@@ -129,4 +130,29 @@ pub fn answers_of_any_kind() -> Result<()> {
             .with_context(|| format!("it is {:?}", atm.attribute("link_rate")))?;
     }
     ground.end(absurd)
+}
+
+/// A modem that runs says too late that it is alive. So it is offered firmware, which it refuses,
+/// and is tried again; when it is in time it is used as it is.
+pub fn late_sign_of_life_is_none() -> Result<()> {
+    let ground = Ground::new()?;
+    let modem = modem(STATUS_7, Answer::Late)?;
+    let is_late = |what: &What| matches!(what, What::UnlinkedTooLate);
+    modem.await_event("answer too late", is_late)?;
+    let refuses = |what: &What| {
+        matches!(
+            what,
+            What::Stalled {
+                endpoint: FIRMWARE_OUT
+            }
+        )
+    };
+    modem.await_event("refuse firmware", refuses)?;
+    modem.modem().cure();
+    let atm = modem.await_up()?;
+    modem.await_file("last_error", "")?;
+    let sent = modem.modem().progress().total();
+    ensure!(sent == 0, "{sent} bytes of firmware were sent to it");
+    echo(&atm, 8, 36, 1500, 3)?;
+    ground.end(vec![modem])
 }

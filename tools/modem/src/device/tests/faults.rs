@@ -203,6 +203,28 @@ fn special_answers() {
 }
 
 #[test]
+fn a_late_answer_meets_the_cancellation() {
+    let late = Fault::Answers(STATUS_7, Answer::Late);
+    let mut host = Host::running(options().fault(late));
+    let asked = host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    let behind = host.submit(0x80, 8, &STATUS_B.to_bytes(), &[]);
+    host.sleep(Duration::from_secs(10));
+    assert!(host.got.is_empty());
+    let unlink = host.unlink(asked);
+    assert_eq!(host.wait_for(asked), Ok(vec![LineState::Down.to_byte()]));
+    assert_eq!(host.wait().1, Got::Unlink(unlink, 0));
+    // The endpoint goes on with what waited.
+    assert_eq!(host.wait_for(behind), Ok(vec![0; 8]));
+    // One that has only waited behind it has no answer to come.
+    let asked = host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    let behind = host.submit(0x80, 1, &STATUS_7.to_bytes(), &[]);
+    let unlink = host.unlink(behind);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+    host.unlink(asked);
+    assert_eq!(host.wait_for(asked), Ok(vec![LineState::Down.to_byte()]));
+}
+
+#[test]
 fn says_what_it_likes() {
     let mut host = Host::running(options());
     let first = host.receive(INTERRUPT_IN, 16);
