@@ -232,7 +232,7 @@ pub const MUTANTS: &[Mutant] = &[
         file: "life.rs",
         from: "!self.claimed.xchg(true, Relaxed)",
         to: "!self.claimed.xchg(false, Relaxed)",
-        caught_by: "two_stoppers",
+        caught_by: "two_stoppers_and_a_dropper",
         with: DEADLOCK,
     },
     Mutant {
