@@ -7,12 +7,16 @@
 //! interface before it unbinds it, but leaves those of one alone that is bound to nothing. So
 //! what ends the wait for a transfer that is not answered is the stop, and nothing else.
 
+use core::panic::Location;
 use kernel::{
     device,
     module::this_module,
     prelude::*,
     sync::aref::ARef,
-    time::Delta, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 use kthread::{
     Again,
@@ -117,7 +121,9 @@ fn on_chore(scope: &Scope, device: &usb::Device) -> Result {
         }
         Ok(Again::After(Delta::ZERO))
     });
-    chore?.leave();
+    let chore = chore?;
+    tell_place("control", || chore.waits_in(), || chore.is_finished());
+    chore.leave();
     Ok(())
 }
 
@@ -134,10 +140,25 @@ where
             report(name, &data, moved)?;
         }
     };
-    Builder::new(fmt!("usb_test/{name}"))
-        .spawn(scope, body)?
-        .leave();
+    let thread = Builder::new(fmt!("usb_test/{name}")).spawn(scope, body)?;
+    tell_place(name, || thread.waits_in(), || thread.is_finished());
+    thread.leave();
     Ok(())
+}
+
+/// Logs in which line of its code a body waits, as soon as it does.
+fn tell_place(
+    name: &str,
+    waits_in: impl Fn() -> Option<&'static Location<'static>>,
+    is_finished: impl Fn() -> bool,
+) {
+    while !is_finished() {
+        if let Some(place) = waits_in() {
+            pr_info!("{name} waits in {}:{}\n", place.file(), place.line());
+            return;
+        }
+        fsleep(Delta::from_millis(1));
+    }
 }
 
 /// Logs what came of a transfer. The next one would not do if this one did not.

@@ -30,7 +30,9 @@ struct Case {
     endpoints: &'static [u8],
     /// What it says has been answered.
     answered: &'static [&'static str],
-    /// What never is.
+    /// What is seen to wait.
+    waiting: &'static [&'static str],
+    /// What never is answered.
     unanswered: &'static [&'static str],
 }
 
@@ -44,6 +46,7 @@ const EACH: Case = Case {
         "bulk_in moved 3 bytes: [1, 2, 3]",
         "bulk_out moved 100 bytes",
     ],
+    waiting: &["control", "interrupt_in", "bulk_in", "bulk_out"],
     unanswered: &["control_out", "interrupt_in", "bulk_in", "bulk_out"],
 };
 
@@ -52,6 +55,7 @@ const SERIES: Case = Case {
     product: 0x7e58,
     endpoints: &[CONTROL, FIRMWARE_OUT],
     answered: &["set_interface moved 0 bytes", "upload moved 100 bytes"],
+    waiting: &["set_interface", "upload"],
     unanswered: &["set_interface", "upload"],
 };
 
@@ -82,6 +86,13 @@ fn stop_breaks(case: &Case) -> Result<()> {
     }
     let came = modem.modem().progress().total();
     ensure!(came == LENGTH, "{came} bytes came");
+    // In a line of the body, which is what the log would name, and in none of the library.
+    for waiting in case.waiting {
+        ensure!(
+            has(&format!("{waiting} waits in usb_test/transfers.rs:")),
+            "{waiting} does not tell where it waits"
+        );
+    }
     modules::rmmod("usb_test")?;
     for unanswered in case.unanswered {
         ensure!(
