@@ -4,6 +4,8 @@ use std::fs::{self, File};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::atmpvc::Pvc;
+use super::costs::alive;
 use super::plugged::{self, Plugged, options};
 use super::removal::nothing_is_left;
 use super::sysfs::AtmDevice;
@@ -147,6 +149,43 @@ pub fn detached_threads(host: &Host) -> Result<()> {
     };
     let failed = starve(ever_fewer_places(), shortage, attempt)?;
     tell("detached threads", failed, host)
+}
+
+/// Packets that come when there is no memory for them are dropped and counted, and those that come
+/// after them are passed on.
+pub fn packets(host: &Host) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let modem = Plugged::new(alive(1))?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    let code = code_of("usbatm")?;
+    let mut drops = 0;
+    for sent in 1..=100 {
+        // It may strike when the driver asks the modem how its line is.
+        let shortage = Shortage::after(0, code)?;
+        pvc.send(&[sent; 100])?;
+        let mut counted = atm.traffic()?;
+        plugged::wait_until("the packet is counted", || {
+            counted = atm.traffic().unwrap_or(counted);
+            counted.rx + counted.rx_drops == u32::from(sent)
+        })?;
+        drop(shortage);
+        if counted.rx_drops == drops {
+            pvc.receive(&mut [0; 1500])?;
+        }
+        drops = counted.rx_drops;
+        if drops == 5 {
+            break;
+        }
+    }
+    ensure!(drops == 5, "{drops} packets were dropped");
+    pvc.send(b"last")?;
+    let mut last = [0; 1500];
+    let length = pvc.receive(&mut last)?;
+    ensure!(last[..length] == *b"last", "an older packet came");
+    host.note(format!("{drops} packets dropped"));
+    drop((pvc, modem));
+    modules::unload()
 }
 
 fn tell(what: &str, failed: usize, host: &Host) -> Result<()> {

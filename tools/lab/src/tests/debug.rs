@@ -122,6 +122,7 @@ pub fn trials(lab: &Lab, kernel: &Kernel, clients: &Arc<Ground>) -> Result<Vec<T
     let others = [
         ("detached_threads", Job::StarvedDetached),
         ("modem", Job::StarvedModem),
+        ("packets", Job::StarvedPackets),
     ];
     trials.extend(
         others.map(|(name, job)| vm_trial(clients, format!("debug::starved::{name}"), job)),
