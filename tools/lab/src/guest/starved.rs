@@ -28,6 +28,27 @@ fn code_of(module: &str) -> Result<(u64, u64)> {
     Ok((start, start + read("coresize")?.trim().parse::<u64>()?))
 }
 
+/// Where the code of one function of `module` is.
+fn code_of_function(module: &str, name: &str) -> Result<(u64, u64)> {
+    let symbols = fs::read_to_string("/proc/kallsyms")?;
+    let own = symbols
+        .lines()
+        .filter(|line| line.ends_with(&format!("\t[{module}]")));
+    let mut starts = Vec::new();
+    let mut start = None;
+    for line in own {
+        let mut fields = line.split_whitespace();
+        let address = u64::from_str_radix(fields.next().unwrap_or_default(), 16)?;
+        if fields.nth(1) == Some(name) {
+            start = Some(address);
+        }
+        starts.push(address);
+    }
+    let start = start.with_context(|| format!("{module} has no {name}"))?;
+    let next = starts.into_iter().filter(|&other| other > start).min();
+    Ok((start, next.context("no function is behind it")?))
+}
+
 /// While it lives, one allocation fails, of those with certain code on their stack.
 enum Shortage {
     /// The one of this number that this task asks for.
@@ -39,14 +60,20 @@ enum Shortage {
 impl Shortage {
     /// The `number`th allocation of this task in any module's code fails.
     fn at(number: usize) -> Result<Self> {
-        arm(ANY_MODULE, 0, 0)?;
+        arm(ANY_MODULE, code_of(HOST)?, 0, 0)?;
         fs::write(FAIL_NTH, number.to_string()).context("cannot ask for a failing allocation")?;
         Ok(Self::OfThisTask)
     }
 
     /// One allocation in `code` fails, when those before it came to `bytes`.
     fn after(bytes: usize, code: (u64, u64)) -> Result<Self> {
-        arm(code, bytes, 100)?;
+        arm(code, code_of(HOST)?, bytes, 100)?;
+        Ok(Self::OfAnyTask)
+    }
+
+    /// The next allocation in `code` fails, whoever called that.
+    fn next(code: (u64, u64)) -> Result<Self> {
+        arm(code, (0, 0), 0, 100)?;
         Ok(Self::OfAnyTask)
     }
 
@@ -70,12 +97,13 @@ impl Drop for Shortage {
     }
 }
 
-/// Prepares a failure of slab allocations in `code`, once `bytes` were had.
-///
-/// The virtual host controller is spared: an URB for which it has no memory it takes and never
-/// gives back (`vhci_tx_urb()`), so that whoever cancels it waits for ever.
-fn arm(code: (u64, u64), bytes: usize, probability: u8) -> Result<()> {
-    let spared = code_of("vhci_hcd")?;
+/// The virtual host controller, which is to be spared: an URB for which it has no memory it takes
+/// and never gives back (`vhci_tx_urb()`), so that whoever cancels it waits for ever.
+const HOST: &str = "vhci_hcd";
+
+/// Prepares a failure of slab allocations in `code`, but for those with `spared` code on their
+/// stack too, once `bytes` were had.
+fn arm(code: (u64, u64), spared: (u64, u64), bytes: usize, probability: u8) -> Result<()> {
     let settings = [
         ("reject-start", format!("{:#x}", spared.0)),
         ("reject-end", format!("{:#x}", spared.1)),
@@ -158,32 +186,26 @@ pub fn packets(host: &Host) -> Result<()> {
     let modem = Plugged::new(alive(1))?;
     let atm = modem.await_up()?;
     let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
-    let code = code_of("usbatm")?;
-    let mut drops = 0;
-    for sent in 1..=100 {
-        // It may strike when the driver asks the modem how its line is.
-        let shortage = Shortage::after(0, code)?;
-        pvc.send(&[sent; 100])?;
-        let mut counted = atm.traffic()?;
-        plugged::wait_until("the packet is counted", || {
-            counted = atm.traffic().unwrap_or(counted);
-            counted.rx + counted.rx_drops == u32::from(sent)
+    let code = code_of_function("usbatm", "rust_helper_atm_skb_of")?;
+    let mut came = [0; 1500];
+    for number in 1..=5 {
+        let shortage = Shortage::next(code)?;
+        pvc.send(b"dropped")?;
+        plugged::wait_until("the packet is dropped and counted", || {
+            atm.traffic()
+                .is_ok_and(|counted| counted.rx_drops == number)
         })?;
+        ensure!(shortage.has_struck()?, "there was memory for it");
         drop(shortage);
-        if counted.rx_drops == drops {
-            pvc.receive(&mut [0; 1500])?;
-        }
-        drops = counted.rx_drops;
-        if drops == 5 {
-            break;
-        }
+        pvc.send(b"passed on")?;
+        let length = pvc.receive(&mut came)?;
+        ensure!(came[..length] == *b"passed on", "another packet came");
+        ensure!(
+            atm.traffic()?.rx == number,
+            "one that was dropped is counted as received"
+        );
     }
-    ensure!(drops == 5, "{drops} packets were dropped");
-    pvc.send(b"last")?;
-    let mut last = [0; 1500];
-    let length = pvc.receive(&mut last)?;
-    ensure!(last[..length] == *b"last", "an older packet came");
-    host.note(format!("{drops} packets dropped"));
+    host.note("5 packets dropped, each counted".to_owned());
     drop((pvc, modem));
     modules::unload()
 }
