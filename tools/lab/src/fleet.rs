@@ -12,7 +12,8 @@ use crate::vm::{self, Accel, Options, Vm};
 
 /// A number of machines, some busy, some idle, some not yet booted.
 ///
-/// A machine whose work failed is never used again: the next test shall not inherit what broke.
+/// A machine whose work failed is never used again: the next test shall not inherit what broke. One
+/// in which something broke as it should is kept for others that want to see that.
 pub struct Fleet {
     accel: Accel,
     /// Where the consoles are logged, in a file for each place.
@@ -60,6 +61,7 @@ struct Machine {
 pub enum Care {
     /// One in which nothing has gone wrong.
     Clean,
+    /// Whatever it is that went wrong.
     Any,
 }
 

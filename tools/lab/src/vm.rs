@@ -202,7 +202,7 @@ impl Vm {
     ///
     /// `Ok` means that the job held. A machine that ends, or that says nothing
     /// for `silence`, or whose kernel reports something, fails the job, and is
-    /// not to be given another one.
+    /// of use only where something is meant to go wrong.
     pub fn run(
         &mut self,
         job: &Job,
@@ -228,9 +228,9 @@ impl Vm {
         loop {
             match self.messages.recv_timeout(silence) {
                 Ok(Message::FromGuest(FromGuest::Done { error, kernel_log })) => {
-                    let reported = report
-                        .or_else(|| kernel_log.iter().find(|line| is_report(line)).cloned())
-                        .filter(|_| !is_misuse(job));
+                    // What the console says last of one job may be heard in the next.
+                    let own = kernel_log.iter().find(|line| is_report(line)).cloned();
+                    let reported = own.or(report).filter(|_| !is_misuse(job));
                     return match (error, reported) {
                         (None, None) => Ok(kernel_log),
                         (error, Some(line)) => {
@@ -240,7 +240,7 @@ impl Vm {
                                 format!("the kernel reported: {line}{error}"),
                                 "its log is above",
                             )
-                            .detail(last(&kernel_log))
+                            .detail(from(&line, &kernel_log))
                             .log(&self.console_log)
                             .into())
                         }
@@ -384,6 +384,14 @@ fn is_misuse(job: &Job) -> bool {
             ..
         }
     )
+}
+
+/// What the log says from a report on; the last of it, where the report is not in it.
+fn from(report: &str, lines: &[String]) -> impl Iterator<Item = String> {
+    let latest = lines.len().saturating_sub(CONSOLE_LINES);
+    let start = lines.iter().position(|line| line == report);
+    let shown = lines.iter().skip(start.unwrap_or(latest));
+    shown.take(CONSOLE_LINES).cloned()
 }
 
 fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
