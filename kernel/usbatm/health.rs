@@ -15,7 +15,7 @@ use kernel::{
 /// Transfers end in atomic context, and whoever wants to know of them looks now and then: these
 /// are counts, and nobody waits for them.
 pub(crate) struct Health {
-    /// Transfers that ended well, with an overflow now and then.
+    /// Transfers that ended well, and carried something; with an overflow now and then.
     good: Atomic<usize>,
     /// Failures since the last of them.
     failures: Atomic<u32>,
@@ -36,7 +36,7 @@ impl Health {
         }
     }
 
-    /// A transfer ended well.
+    /// A transfer ended well, and carried something.
     pub(crate) fn good(&self) {
         self.good.fetch_add(1, Relaxed);
         self.failures.store(0, Relaxed);
@@ -59,7 +59,7 @@ impl Health {
         self.failures.store(0, Relaxed);
     }
 
-    /// How many transfers have ended well.
+    /// How many transfers have ended well, and carried something.
     pub(crate) fn count(&self) -> usize {
         self.good.load(Relaxed)
     }

@@ -64,7 +64,7 @@ impl<'a> Line<'a> {
         self.traffic.check()
     }
 
-    /// How many transfers have come from the modem with cells: one that sends some is alive,
+    /// How many transfers have come from the modem with something in them: one that sends is alive,
     /// whatever it says otherwise.
     pub(crate) fn received(&self) -> usize {
         self.traffic.rx_health.count()

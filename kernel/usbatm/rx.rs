@@ -219,11 +219,18 @@ impl usb::Handler for Rx {
                 } else {
                     MAX_ARRIVED
                 };
+                let mut has_come = false;
                 for piece in transfer.pieces() {
                     match piece {
-                        Ok(bytes) => state.take_in(bytes, most),
+                        Ok(bytes) => {
+                            has_come |= !bytes.is_empty();
+                            state.take_in(bytes, most);
+                        }
                         Err(_) => state.lose_piece(),
                     }
+                }
+                if has_come {
+                    state.is_alive();
                 }
                 let packets = state.hand_over(alone.is_some());
                 drop(state);
@@ -240,11 +247,18 @@ impl usb::Handler for Rx {
 }
 
 impl State {
-    /// A transfer ended well. Returns the packets to deliver, if they are to be delivered `now`, or
-    /// has the bottom half do so.
-    fn hand_over(&mut self, now: bool) -> Queue<IncomingSkb> {
+    /// The modem has sent something. An isochronous transfer ends well also where nobody does, and
+    /// so says nothing of a modem.
+    fn is_alive(&self) {
         if let Some(traffic) = &self.traffic {
             traffic.rx_health.good();
+        }
+    }
+
+    /// Returns the packets to deliver, if they are to be delivered `now`, or has the bottom half do
+    /// so.
+    fn hand_over(&mut self, now: bool) -> Queue<IncomingSkb> {
+        if let Some(traffic) = &self.traffic {
             if !now && !self.arrived.is_empty() {
                 traffic.queue_delivery();
             }

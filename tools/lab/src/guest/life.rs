@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Crash, Event, Options, Said, What};
+use modem::{Crash, Event, Fault, Options, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::atmpvc::Pvc;
@@ -41,6 +41,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::frozen_modem_is_brought_back", |_| {
         crashed_modem_is_brought_back(Crash::Freeze)
+    }),
+    ("life::silent_isochronous_modem_is_given_up", |_| {
+        silent_isochronous_modem_is_given_up()
     }),
     ("life::stalled_modem_is_brought_back", |_| {
         crashed_modem_is_brought_back(Crash::Stall)
@@ -285,7 +288,13 @@ impl Kept {
 
     /// A modem that is up, with an open connection on which cells come back.
     pub fn of(options: Options) -> Result<Self> {
-        modules::load(Driver::Ours)?;
+        Self::loaded("", options)
+    }
+
+    /// The same with a driver that has these parameters.
+    fn loaded(parameters: &str, options: Options) -> Result<Self> {
+        modules::insmod(Driver::Ours, "usbatm", "")?;
+        modules::insmod(Driver::Ours, "speedtch", parameters)?;
         firmware::install()?;
         let modem = Plugged::new(options)?;
         let atm = modem.await_up()?;
@@ -340,6 +349,18 @@ fn crashed_modem_is_brought_back(crash: Crash) -> Result<()> {
         "user space was told {told:?}"
     );
     kept.works()
+}
+
+/// Isochronous transfers go on whether there are cells in them or not: they don't count for a modem
+/// that says nothing any more.
+fn silent_isochronous_modem_is_given_up() -> Result<()> {
+    let kept = Kept::loaded("enable_isoc=1", options(1))?;
+    let uevents = Uevents::from_now()?;
+    kept.modem.modem().add_fault(Fault::SilentStatus);
+    wait_until("it is given up", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().any(|event| event == "failed")
+    })
 }
 
 /// A modem that fails each time soon after it was brought back is brought back at once the first
