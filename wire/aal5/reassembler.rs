@@ -11,7 +11,8 @@ use crate::cell::{Pti, PAYLOAD_LEN};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The PDU grew beyond the buffer. What was gathered is thrown away, and
-    /// reassembly goes on with this cell.
+    /// reassembly goes on with this cell. That is said once for each PDU, and
+    /// nothing of what else is wrong with it.
     Overrun,
     /// The sender gave the packet up: its length is 0.
     Aborted,
@@ -86,11 +87,15 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
             // All of it is here, and need not be gathered anywhere.
             return check_cell(payload, core::mem::take(&mut self.stray)).map(Some);
         }
-        let overrun = self.append(payload);
-        if pti.is_end() {
-            return self.finish().map(Some);
+        let appended = self.append(payload);
+        if !pti.is_end() {
+            return appended.map(|()| None);
         }
-        overrun.map(|()| None)
+        let is_told = self.stray > 0 && appended.is_ok();
+        match self.finish() {
+            Err(_) if is_told => Ok(None),
+            finished => finished.map(Some),
+        }
     }
 
     /// Forgets what has been gathered.
@@ -109,7 +114,7 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
     fn append(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Result<(), Error> {
         match free(&mut self.buffer, self.filled) {
             Some(place) => *place = *payload,
-            None => return Err(self.overrun(payload)),
+            None => return self.overrun(payload),
         }
         // INVARIANT: a cell's payload was added behind what was there.
         self.filled = self.filled.saturating_add(PAYLOAD_LEN);
@@ -118,7 +123,8 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
 
     /// There is no room for this cell: throws away what is there, and begins with it.
     #[cold]
-    fn overrun(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Error {
+    fn overrun(&mut self, payload: &[u8; PAYLOAD_LEN]) -> Result<(), Error> {
+        let is_told = self.stray > 0;
         self.stray = self.stray.saturating_add(self.filled);
         // INVARIANT: 0 bytes count as gathered, or those of this cell.
         self.filled = 0;
@@ -126,7 +132,11 @@ impl<B: DerefMut<Target = [u8]>> Reassembler<B> {
             *place = *payload;
             self.filled = PAYLOAD_LEN;
         }
-        Error::Overrun
+        if is_told {
+            Ok(())
+        } else {
+            Err(Error::Overrun)
+        }
     }
 
     /// Looks for the packet at the end of what has been gathered.

@@ -201,6 +201,25 @@ fn an_overrun_goes_on_with_its_cell() {
 }
 
 #[test]
+fn an_overlong_packet_is_told_of_once() {
+    for cells in [3, 4, 9] {
+        let mut reassembler = Reassembler::new(vec![0; 2 * 48]);
+        let told = (1..=cells)
+            .map(|cell| {
+                if cell == cells {
+                    Pti::UserEnd
+                } else {
+                    Pti::User
+                }
+            })
+            .filter(|pti| reassembler.push(*pti, &[7; 48]).is_err())
+            .count();
+        assert_eq!(told, 1, "of {cells} cells");
+        assert_eq!(reassembler.filled(), 0);
+    }
+}
+
+#[test]
 fn a_buffer_too_small_for_a_cell_keeps_nothing() {
     let mut reassembler = Reassembler::new(vec![0; 47]);
     for pti in [Pti::User, Pti::UserEnd, Pti::UserEnd] {
