@@ -123,7 +123,7 @@ pub const fn sw_buffering(on: bool) -> Setup {
 }
 
 /// Reads the MAC address from the modem's serial number: twelve hexadecimal
-/// digits. Anything else is none.
+/// digits, whatever comes behind them. Anything else is none.
 ///
 /// # Examples
 ///
@@ -132,11 +132,12 @@ pub const fn sw_buffering(on: bool) -> Setup {
 ///
 /// let mac = [0x00, 0x90, 0xd0, 0x12, 0x34, 0xab];
 /// assert_eq!(mac_from_serial(b"0090D01234aB"), Some(mac));
+/// assert_eq!(mac_from_serial(b"0090D01234ab-2"), Some(mac));
 /// assert_eq!(mac_from_serial(b"0090D01234a"), None);
 /// assert_eq!(mac_from_serial(b"0090D01234+B"), None);
 /// ```
 pub fn mac_from_serial(serial: &[u8]) -> Option<[u8; 6]> {
-    let digits: &[u8; 12] = serial.try_into().ok()?;
+    let digits: &[u8; 12] = serial.first_chunk()?;
     let mut mac = [0; 6];
     for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
         for &digit in pair {
