@@ -84,6 +84,9 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         if data.is_own_reset(cause) {
             return Ok(());
         }
+        // Again: what was its own reset when it began may be none any more, and then another thread
+        // has been started since.
+        data.life.pause();
         Life::start(&data.life)
     }
 

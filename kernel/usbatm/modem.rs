@@ -172,9 +172,10 @@ impl Modem {
         self.retry.complete();
     }
 
-    /// What was wanted before is what is done now.
+    /// What was wanted before is what is done now, and what was wrong before may not be now.
     pub(crate) fn retries(&self) {
         self.retry.reinit();
+        self.status.forget_reason();
     }
 
     /// Waits before the modem is tried again, or until user space wants that.

@@ -91,6 +91,12 @@ impl Status {
         drop(before);
     }
 
+    /// Forgets why a step before would have failed.
+    pub(crate) fn forget_reason(&self) {
+        let before = self.state.lock().reason.take();
+        drop(before);
+    }
+
     /// Sets how the line is, and returns how it was.
     pub(crate) fn set_line(&self, line: LineStatus) -> LineStatus {
         core::mem::replace(&mut self.state.lock().line, line)
