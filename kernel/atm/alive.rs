@@ -45,7 +45,7 @@ impl Drop for Alive {
 ///
 /// For the exit function of the module that they are in. All devices must have been deregistered.
 /// No VCC is open then, or the module would not be unloaded, so that it takes only as long as a
-/// system call.
+/// system call: a moment, unless the caller's memory is served by a program that keeps it waiting.
 ///
 /// Sleeps.
 pub fn wait_for_devices() {

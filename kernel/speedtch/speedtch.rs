@@ -191,17 +191,16 @@ impl Minidriver for SpeedTouch {
     }
 
     fn synchronise(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result {
-        modem.ask::<2>(stop, protocol::START_SYNCHRO, TIMEOUT)?;
-        Ok(())
+        modem.prod::<2>(stop, protocol::START_SYNCHRO, TIMEOUT)
     }
 
     fn line_status(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<LineStatus> {
         let [state] = modem.ask(stop, protocol::STATUS_7, TIMEOUT)?;
         let rates = modem.ask(stop, protocol::STATUS_B, TIMEOUT)?;
         // Nobody knows what the others mean, or whether the modem minds if they are not asked for.
-        modem.ask::<4>(stop, protocol::STATUS_D, TIMEOUT)?;
-        modem.ask::<1>(stop, protocol::STATUS_E, TIMEOUT)?;
-        modem.ask::<1>(stop, protocol::STATUS_F, TIMEOUT)?;
+        modem.prod::<4>(stop, protocol::STATUS_D, TIMEOUT)?;
+        modem.prod::<1>(stop, protocol::STATUS_E, TIMEOUT)?;
+        modem.prod::<1>(stop, protocol::STATUS_F, TIMEOUT)?;
 
         let Status { line, rates } = Status::from_bytes(state, rates);
         Ok(match line {

@@ -42,6 +42,24 @@ impl Modem {
         Ok(answer)
     }
 
+    /// Asks the modem, and throws away what it answers, however short that is. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::ask`], but for `EIO`.
+    #[track_caller]
+    pub fn prod<const N: usize>(
+        &self,
+        stop: &AnyStop,
+        setup: Setup,
+        timeout: Delta,
+    ) -> kthread::Result {
+        let request = request(setup, N)?;
+        self.device()
+            .control_in(stop, request, &mut [0; N], timeout)?;
+        Ok(())
+    }
+
     /// Tells the modem something: `data`, which has to be as long as `setup` says. Sleeps.
     ///
     /// # Errors

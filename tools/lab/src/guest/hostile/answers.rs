@@ -45,7 +45,12 @@ fn await_asked(modem: &Plugged, setup: Setup) -> Result<()> {
 
 /// What the log says of such an answer, if it is none that a modem may give.
 fn complaint(request: Setup, answer: Answer) -> Option<&'static str> {
-    let is_whole = matches!(answer, Answer::Bytes(count, _) if count >= request.length.into());
+    // What comes of these two is thrown away.
+    let enough = match request {
+        STATUS_F | START_SYNCHRO => 0,
+        _ => request.length.into(),
+    };
+    let is_whole = matches!(answer, Answer::Bytes(count, _) if count >= enough);
     // One that does not tell whether it is alive is brought to life first.
     if is_whole || request == STATUS_7 {
         return None;
