@@ -1,8 +1,9 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::fs;
-use std::io::{IsTerminal, stdin};
-use std::path::PathBuf;
+use std::io::{ErrorKind, IsTerminal, stdin};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -81,7 +82,7 @@ enum Command {
 
 /// Does what the command line says.
 pub fn run() -> Result<ExitCode> {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(common_first(std::env::args_os()));
     if let Command::Modem(arguments) = &cli.command {
         return crate::guest::by_hand::run(arguments).map(|()| ExitCode::SUCCESS);
     }
@@ -90,6 +91,28 @@ pub fn run() -> Result<ExitCode> {
     let result = perform(&lab, cli.command, cli.common.accel);
     lab.give_back();
     result
+}
+
+/// The command line with the common options right behind the program's name: behind `test`, they
+/// would be taken for the test harness's.
+fn common_first(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.into_iter();
+    let mut first: Vec<_> = words.next().into_iter().collect();
+    let mut rest = Vec::new();
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy().into_owned();
+        let (name, value) = text.split_once('=').unzip();
+        if !["--mirror", "--kernel", "--accel"].contains(&name.unwrap_or(&text)) {
+            rest.push(word);
+            continue;
+        }
+        first.push(word);
+        if value.is_none() {
+            first.extend(words.next());
+        }
+    }
+    first.append(&mut rest);
+    first
 }
 
 fn perform(lab: &Lab, command: Command, accel: Accel) -> Result<ExitCode> {
@@ -163,24 +186,107 @@ pub fn ready_debug(lab: &Lab, stock: &Kernel) -> Result<(Kernel, Image)> {
 }
 
 fn clean(lab: &Lab, all: bool) -> Result<ExitCode> {
-    let remove = |path: PathBuf| match fs::remove_dir_all(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    remove(lab.source.join("target"))?;
+    remove(&lab.source.join("target"))?;
     if all {
-        remove(lab.cache.clone())?;
-    } else {
-        remove(lab.root.host("/src/host/target"))?;
-        lab.steps.forget("host-tests");
-        for flavour in [Flavour::Stock, Flavour::Debug] {
-            for build in ["build", "image"] {
-                remove(lab.root.host(&flavour.inside(build)))?;
-            }
-            for step in ["modules", "image-base", "image"] {
-                lab.steps.forget(&flavour.step(step));
-            }
+        // A root that is removed by half must not be taken for whole.
+        let going = lab.cache.join("removed");
+        remove(&going)?;
+        match fs::rename(lab.root.host("/"), &going) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => remove(&lab.cache)?,
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    // The gallery is built where the modules are.
+    for step in ["host-tests", "gallery"] {
+        lab.steps.forget(step);
+    }
+    remove(&lab.root.host("/src/host/target"))?;
+    for flavour in [Flavour::Stock, Flavour::Debug] {
+        for step in ["modules", "image-base", "image"] {
+            lab.steps.forget(&flavour.step(step));
+        }
+        for build in ["build", "image"] {
+            remove(&lab.root.host(&flavour.inside(build)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes a folder, if there is one.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+    use crate::root::Root;
+    use crate::steps::Steps;
+
+    fn lab(name: &str) -> Lab {
+        let base = std::env::temp_dir().join(format!("lab-clean-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&base);
+        let cache = base.join("cache");
+        fs::create_dir_all(cache.join("root-1/src/build/kernel/gallery")).unwrap();
+        Lab {
+            source: base,
+            root: Root::new(cache.join("root-1")),
+            steps: Steps::new(&cache).unwrap(),
+            cache,
+            own_kernel: None,
+        }
+    }
+
+    #[test]
+    fn what_was_cleaned_is_built_again() {
+        let lab = lab("build");
+        let steps = ["modules", "image", "debug-modules", "gallery", "host-tests"];
+        for step in steps {
+            lab.steps.step(step, step, "key", |_| Ok(())).unwrap();
+        }
+        clean(&lab, false).unwrap();
+        assert!(!lab.root.host("/src/build").exists());
+        for step in steps {
+            assert!(!lab.steps.is_done(step, "key"), "{step} counts as done");
+        }
+        fs::remove_dir_all(&lab.source).unwrap();
+    }
+
+    #[test]
+    fn all_goes_where_an_earlier_removal_was_interrupted() {
+        let lab = lab("all");
+        fs::create_dir_all(lab.cache.join("removed/src")).unwrap();
+        clean(&lab, true).unwrap();
+        assert!(!lab.cache.exists());
+        fs::remove_dir_all(&lab.source).unwrap();
+    }
+
+    #[test]
+    fn every_command_takes_the_common_options_anywhere() {
+        let parsed = |line: &str| {
+            let words = common_first(line.split(' ').map(OsString::from));
+            let cli = Cli::try_parse_from(words).map_err(|error| error.to_string());
+            let cli = cli.unwrap_or_else(|error| panic!("{line}: {error}"));
+            let Command::Test { arguments } = cli.command else {
+                panic!("{line}: another command")
+            };
+            (cli.common.accel == Accel::Kvm, arguments.join(" "))
+        };
+        for (line, expected) in [
+            ("lab test stop::", (false, "stop::")),
+            ("lab test stop:: --accel kvm", (true, "stop::")),
+            ("lab test --exact --accel=kvm a", (true, "--exact a")),
+            (
+                "lab test --debug-kernel --accel kvm",
+                (true, "--debug-kernel"),
+            ),
+            ("lab --accel kvm test --help", (true, "--help")),
+        ] {
+            assert_eq!(parsed(line), (expected.0, expected.1.to_owned()), "{line}");
+        }
+    }
 }

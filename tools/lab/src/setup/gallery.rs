@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::Lab;
 use super::image::Image;
@@ -23,7 +23,8 @@ sed 's/o$/ko/' /src/build/kernel/modules.order | while read -r module; do
     cp "/src/build/kernel/$module" root/gallery/
 done
 (cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >gallery.cpio
-cat /src/image/initrd gallery.cpio >initrd
+cat /src/image/initrd gallery.cpio >initrd.new
+mv initrd.new initrd
 "#;
 
 /// The cases of the gallery below `source`: a folder each.
@@ -77,5 +78,6 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step) -> Result<()> {
 /// What the compiler says of the snippet `misuse.rs` of the case `name`.
 pub fn words(lab: &Lab, name: &str) -> Result<String> {
     let file = format!("{BUILD}/kernel/gallery/{name}/misuse.words");
-    Ok(std::fs::read_to_string(lab.root.host(&file))?)
+    let file = lab.root.host(&file);
+    std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
