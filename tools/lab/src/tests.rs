@@ -2,7 +2,8 @@
 //! one harness, so that names, filters and `--list` work as they do for
 //! `cargo test`.
 
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -36,7 +37,7 @@ const BUILD_HOST_TESTS: &str = r#"
 cd /src/host/tools
 build() {
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
-        cargo test --locked --workspace --no-run --target x86_64-unknown-linux-gnu --message-format=json "$@"
+        cargo test --locked --workspace --no-run --target x86_64-unknown-linux-gnu --message-format=json-render-diagnostics "$@"
 }
 build --offline >/tmp/host-tests 2>/dev/null || build >/tmp/host-tests
 sed -n 's/.*"name":"\([^"]*\)".*"test":true.*"executable":"\([^"]*\)".*/\1 \2/p' /tmp/host-tests >/src/host/tests
@@ -108,11 +109,8 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if conclusion.num_passed + conclusion.num_failed == 0 {
-        let what = format!(
-            "no test has {:?} in its name",
-            arguments.filter.unwrap_or_default()
-        );
-        return Err(Failure::new(what, "'./lab test --list' names them all").into());
+        let todo = "'./lab test --list' names them all";
+        return Err(Failure::new(nothing_selected(&arguments), todo).into());
     }
     fleet.power_off();
     let report = lab.source.join("target/test-results.xml");
@@ -131,6 +129,29 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What to say where `arguments` leave no test.
+fn nothing_selected(arguments: &Arguments) -> String {
+    match &arguments.filter {
+        None => "these options leave no test".to_owned(),
+        Some(name) if arguments.exact => {
+            format!("no test that these options leave is named {name:?}")
+        }
+        Some(part) => format!("no test that these options leave has {part:?} in its name"),
+    }
+}
+
+/// What `work` fails with; a panic is a failure too.
+fn failure_of(work: impl FnOnce() -> Result<()>) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.err().map(|error| format!("{error:#}")),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            Some(format!("panicked: {}", words.unwrap_or("without words")))
+        }
+    }
 }
 
 impl Ground {
@@ -152,7 +173,7 @@ impl Ground {
         let (ground, recorded) = (Arc::clone(self), name.clone());
         Trial::test(name, move || {
             let started = Instant::now();
-            let failure = work(&ground).err().map(|error| format!("{error:#}"));
+            let failure = failure_of(|| work(&ground));
             let record = Record {
                 name: recorded,
                 took: started.elapsed(),
@@ -342,30 +363,63 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
+/// The names of the tests in `program`.
 fn tests_of(program: &Path) -> Result<Vec<String>> {
-    let output = Command::new(program)
-        .args(["--list", "--format", "terse"])
-        .output()?;
-    let text = String::from_utf8(output.stdout)?;
-    Ok(text
+    let listed = said_by(program, &["--list", "--format", "terse"])?;
+    let names = listed
         .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .map(str::to_owned)
-        .collect())
+        .filter_map(|line| line.strip_suffix(": test"));
+    Ok(names.map(str::to_owned).collect())
 }
 
-fn run_host_test(program: &PathBuf, test: &str) -> Result<()> {
+fn run_host_test(program: &Path, test: &str) -> Result<()> {
+    said_by(program, &["--exact", test]).map(drop)
+}
+
+/// What a test program prints; if it fails, that and what it says besides are the error.
+fn said_by(program: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(program);
-    command
-        .args(["--exact", test])
-        .current_dir(std::env::temp_dir());
+    command.args(arguments).current_dir(std::env::temp_dir());
     let output = command
         .output()
         .with_context(|| format!("cannot start {}", program.display()))?;
     anyhow::ensure!(
         output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
+        "{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
     );
-    Ok(())
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[cfg(test)]
+mod cases {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_with_words() {
+        assert_eq!(failure_of(|| Ok(())), None);
+        assert_eq!(failure_of(|| anyhow::bail!("no")).as_deref(), Some("no"));
+        let number = 7;
+        let failure = failure_of(|| panic!("number {number}"));
+        assert_eq!(failure.as_deref(), Some("panicked: number 7"));
+    }
+
+    #[test]
+    fn a_program_that_fails_lists_no_tests() {
+        let error = tests_of(Path::new("/bin/false")).unwrap_err();
+        assert!(error.to_string().contains("exit status: 1"), "{error}");
+    }
+
+    #[test]
+    fn both_outputs_of_a_failed_test_are_shown() {
+        let script = ["-c", "echo one; echo two >&2; kill -ABRT $$"];
+        let error = said_by(Path::new("/bin/sh"), &script)
+            .unwrap_err()
+            .to_string();
+        for words in ["one", "two", "signal: 6"] {
+            assert!(error.contains(words), "{error}");
+        }
+    }
 }
