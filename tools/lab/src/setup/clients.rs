@@ -104,11 +104,14 @@ pub fn add(lab: &Lab, image: &Image) -> Result<Image> {
         })?;
     let clients = lab.root.host(HOME).join("clients.cpio");
     let initrd = image.initrd.with_file_name("initrd-clients");
-    let mut both = File::create(&initrd)?;
+    // A guest may be starting from the one that is there.
+    let unfinished = image.initrd.with_file_name("initrd-clients.new");
+    let mut both = File::create(&unfinished)?;
     for part in [&image.initrd, &clients] {
         let mut part = File::open(part).with_context(|| format!("no {}", part.display()))?;
         io::copy(&mut part, &mut both)?;
     }
+    std::fs::rename(&unfinished, &initrd)?;
     Ok(Image {
         initrd,
         ..image.clone()
