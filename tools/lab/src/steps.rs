@@ -59,6 +59,24 @@ impl Steps {
         fs::rename(&unfinished, &stamp).with_context(|| format!("cannot write {}", stamp.display()))
     }
 
+    /// As [`Self::step`], for work that removes what the steps `later` have made: they are
+    /// forgotten before it starts, so that none counts as done if it is interrupted.
+    pub fn step_before(
+        &self,
+        later: &[&str],
+        name: &str,
+        title: &str,
+        key: &str,
+        work: impl FnOnce(&Step) -> Result<()>,
+    ) -> Result<()> {
+        self.step(name, title, key, |step| {
+            for name in later {
+                self.forget(name);
+            }
+            work(step)
+        })
+    }
+
     /// Does `work`, announced and timed like any other step.
     pub fn always(
         &self,
@@ -132,9 +150,14 @@ pub struct Key(Sha256);
 
 impl Key {
     /// Adds a text.
-    pub fn text(mut self, text: &str) -> Self {
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text);
+    pub fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes())
+    }
+
+    /// Adds bytes.
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
         self
     }
 
@@ -145,8 +168,7 @@ impl Key {
             let content =
                 fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             self = self.text(&file.strip_prefix(path)?.to_string_lossy());
-            self.0.update((content.len() as u64).to_le_bytes());
-            self.0.update(content);
+            self = self.bytes(&content);
         }
         Ok(self)
     }
@@ -222,6 +244,23 @@ mod tests {
             "a half-done step must not be trusted"
         );
         assert!(!steps.is_done("s", "b"));
+        fs::remove_dir_all(cache).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_step_leaves_none_of_the_later_ones_done() {
+        let cache = cache("later");
+        let steps = Steps::new(&cache).unwrap();
+        let first = |key, work: fn(&Step) -> Result<()>| {
+            steps.step_before(&["second"], "first", "F", key, work)
+        };
+        first("a", |_| Ok(())).unwrap();
+        steps.step("second", "S", "a", |_| Ok(())).unwrap();
+        first("a", |_| unreachable!("it is done")).unwrap();
+        assert!(steps.is_done("second", "a"), "nothing was removed");
+        assert!(first("b", |_| anyhow::bail!("interrupted")).is_err());
+        first("a", |_| Ok(())).unwrap();
+        assert!(!steps.is_done("second", "a"), "its work was removed");
         fs::remove_dir_all(cache).unwrap();
     }
 

@@ -74,10 +74,19 @@ pub fn set_up(lab: &Lab, stock: &Kernel) -> Result<Kernel> {
         .text(BUILD)
         .finish();
     let title = |title| Flavour::Debug.title(title);
-    lab.steps
-        .step("debug-source", &title("source"), &key, |step| {
-            lab.root.run(step, UNPACK, &[])
-        })?;
+    lab.steps.step_before(
+        // All that is made for this kernel goes.
+        &[
+            "debug-kernel",
+            "debug-modules",
+            "debug-image-base",
+            "debug-image",
+        ],
+        "debug-source",
+        &title("source"),
+        &key,
+        |step| lab.root.run(step, UNPACK, &[]),
+    )?;
     lab.steps.step(
         "debug-kernel",
         &title("build, 6 to 10 minutes on two processors"),

@@ -107,7 +107,8 @@ pub fn make(lab: &Lab, kernel: &Kernel, modules: &Path) -> Result<Image> {
         .text(&own.join(" "))
         .finish();
     let folder = flavour.inside("image");
-    lab.steps.step(
+    lab.steps.step_before(
+        &[&flavour.step("image")],
         &flavour.step("image-base"),
         &flavour.title("Guest: shell, ps and stock modules"),
         &key,

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
@@ -80,6 +80,23 @@ impl Kernel {
     }
 }
 
+/// What a kernel of the user's own must have.
+const PARTS: [&str; 5] = [
+    "linux/Module.symvers",
+    "linux/rust/libkernel.rmeta",
+    "stock/vmlinuz",
+    "release",
+    "cc",
+];
+
+/// The content of these parts, by which a kernel that was built again is known. What is missing
+/// is told later, with advice.
+fn parts(own: &Path) -> impl Iterator<Item = Vec<u8>> {
+    PARTS
+        .map(|part| fs::read(own.join(part)).unwrap_or_default())
+        .into_iter()
+}
+
 /// What the kernel steps depend on.
 fn key(lab: &Lab) -> Result<String> {
     let key = Key::default()
@@ -91,9 +108,7 @@ fn key(lab: &Lab) -> Result<String> {
     Ok(match &lab.own_kernel {
         Some(own) => {
             let key = key.text(&fs::canonicalize(own)?.to_string_lossy());
-            // A folder that is not whole is told later, with advice.
-            let symbols = fs::read_to_string(own.join("linux/Module.symvers")).unwrap_or_default();
-            key.text(&symbols).finish()
+            parts(own).fold(key, |key, part| key.bytes(&part)).finish()
         }
         None => key.finish(),
     })
@@ -110,20 +125,31 @@ pub fn set_up(lab: &Lab) -> Result<Kernel> {
     match &lab.own_kernel {
         Some(own) => lab
             .steps
-            .step("metadata", "Kernel of your own", &key, |step| {
-                copy_own(lab, step, own)
-            })?,
+            // It takes the stock kernel's place.
+            .step_before(
+                &["packages", "source", "symbols"],
+                "metadata",
+                "Kernel of your own",
+                &key,
+                |step| copy_own(lab, step, own),
+            )?,
         None => {
-            lab.steps.step(
+            lab.steps.step_before(
+                &["source", "metadata", "symbols"],
                 "packages",
                 &format!("Kernel packages, newest {SERIES}"),
                 &key,
                 |step| fetch(lab, step),
             )?;
-            lab.steps.step("source", "Kernel source", &key, |step| {
-                lab.root.run(step, UNPACK, &[SERIES])
-            })?;
-            lab.steps.step(
+            lab.steps.step_before(
+                &["metadata", "symbols"],
+                "source",
+                "Kernel source",
+                &key,
+                |step| lab.root.run(step, UNPACK, &[SERIES]),
+            )?;
+            lab.steps.step_before(
+                &["symbols"],
                 "metadata",
                 "Rust metadata for the stock kernel",
                 &key,
@@ -212,14 +238,8 @@ fn prepare(lab: &Lab, step: &Step) -> Result<()> {
 
 /// Copies the user's own `linux/` (prepared for Rust modules) and `stock/` (the
 /// modules folder with `vmlinuz`) into the root: nothing can be mounted there.
-fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
-    for part in [
-        "linux/Module.symvers",
-        "linux/rust/libkernel.rmeta",
-        "stock/vmlinuz",
-        "release",
-        "cc",
-    ] {
+fn copy_own(lab: &Lab, step: &Step, own: &Path) -> Result<()> {
+    for part in PARTS {
         let todo = "a prepared kernel is a folder with linux/, stock/, release and cc, as the lab leaves it in its toolchain root";
         ensure!(
             own.join(part).exists(),
@@ -227,14 +247,27 @@ fn copy_own(lab: &Lab, step: &Step, own: &std::path::Path) -> Result<()> {
         );
     }
     let home = lab.root.host(HOME);
-    // It takes the stock kernel's place.
-    lab.steps.forget("packages");
-    lab.steps.forget("source");
+    let own = fs::canonicalize(own)?;
+    let todo = "copy it to a place outside of the cache, and name that";
+    ensure!(
+        !overlap(&own, &home),
+        Failure::new(
+            "--kernel: this folder is where the lab puts its kernel",
+            todo
+        )
+    );
     let _ = fs::remove_dir_all(&home);
     fs::create_dir_all(home.parent().context("the root has no parent")?)?;
     let mut copy = crate::children::command("cp");
     copy.arg("-a").arg(own).arg(&home);
     crate::root::run(step, copy)
+}
+
+/// Whether removing `home` would remove something of `own` (without links in its path), or the
+/// other way round.
+fn overlap(own: &Path, home: &Path) -> bool {
+    // Where it has never been, nothing is in it.
+    fs::canonicalize(home).is_ok_and(|home| own.starts_with(&home) || home.starts_with(own))
 }
 
 /// How the Rust symbols that the stock kernel exports compare with ours.
@@ -264,7 +297,14 @@ pub fn compare(lab: &Lab) -> Result<Comparison> {
 /// Refuses a kernel whose symbols differ from ours.
 fn prove(lab: &Lab, step: &Step) -> Result<()> {
     let Comparison { count, differ } = compare(lab)?;
-    let todo = "the toolchain is not the one that built the kernel; run './lab clean --all', then this again";
+    let todo = match lab.own_kernel {
+        Some(_) => {
+            "prepare linux/ for modules with the toolchain, the configuration and the source of the kernel in stock/"
+        }
+        None => {
+            "the toolchain is not the one that built the kernel; run './lab clean --all', then this again"
+        }
+    };
     ensure!(
         count > 0,
         Failure::new("the stock kernel exports no Rust symbols", todo)
@@ -317,6 +357,32 @@ mod tests {
         let exports =
             "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
         assert_eq!(stock_symbols(symvers), our_symbols(exports));
+    }
+
+    #[test]
+    fn a_kernel_that_was_built_again_is_another() {
+        let own = std::env::temp_dir().join(format!("lab-own-{}", std::process::id()));
+        fs::create_dir_all(own.join("stock")).unwrap();
+        fs::write(own.join("stock/vmlinuz"), "one").unwrap();
+        let first: Vec<_> = parts(&own).collect();
+        assert_eq!(first, parts(&own).collect::<Vec<_>>());
+        fs::write(own.join("stock/vmlinuz"), "two").unwrap();
+        assert_ne!(first, parts(&own).collect::<Vec<_>>());
+        fs::remove_dir_all(own).unwrap();
+    }
+
+    #[test]
+    fn the_labs_own_folder_is_no_kernel_of_ones_own() {
+        let base = std::env::temp_dir().join(format!("lab-overlap-{}", std::process::id()));
+        let home = base.join("kernel");
+        fs::create_dir_all(home.join("linux")).unwrap();
+        let base = fs::canonicalize(base).unwrap();
+        for own in [base.join("kernel"), base.join("kernel/linux"), base.clone()] {
+            assert!(overlap(&own, &home), "{}", own.display());
+        }
+        assert!(!overlap(&base.join("kernels"), &home));
+        assert!(!overlap(&base, &base.join("nowhere")));
+        fs::remove_dir_all(base).unwrap();
     }
 
     #[test]
