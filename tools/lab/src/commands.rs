@@ -88,6 +88,10 @@ pub fn run() -> Result<ExitCode> {
     }
     children::kill_all_on_interrupt();
     let lab = Lab::from_environment(cli.common.kernel)?;
+    let _alone = match cli.command {
+        Command::Doctor => None,
+        _ => Some(lab.alone()?),
+    };
     let result = perform(&lab, cli.command, cli.common.accel);
     lab.give_back();
     result
@@ -223,6 +227,8 @@ fn remove(folder: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod cases {
+    use nix::fcntl::{Flock, FlockArg};
+
     use super::*;
     use crate::root::Root;
     use crate::steps::Steps;
@@ -262,6 +268,20 @@ mod cases {
         fs::create_dir_all(lab.cache.join("removed/src")).unwrap();
         clean(&lab, true).unwrap();
         assert!(!lab.cache.exists());
+        fs::remove_dir_all(&lab.source).unwrap();
+    }
+
+    #[test]
+    fn a_cache_has_one_lab_at_a_time() {
+        let lab = lab("alone");
+        let held = || {
+            let file = fs::File::create(lab.cache.join("busy")).unwrap();
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
+        };
+        let alone = lab.alone().unwrap();
+        assert!(held());
+        drop(alone);
+        assert!(!held());
         fs::remove_dir_all(&lab.source).unwrap();
     }
 

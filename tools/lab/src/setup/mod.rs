@@ -20,6 +20,7 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::root::Root;
@@ -99,7 +100,24 @@ impl Lab {
         })
     }
 
-    /// One set-up at a time in one cache; `./lab` takes the same lock for its part.
+    /// One lab at a time in one cache: waits for the other. `./lab` takes the same lock for its part.
+    pub fn alone(&self) -> Result<Flock<File>> {
+        let file = File::create(self.cache.join("busy"))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, error)| {
+            if error != Errno::EWOULDBLOCK {
+                return Err((file, error));
+            }
+            eprintln!(
+                "  … waiting for another ./lab that uses {} (THREADLINE_CACHE sets another place)",
+                self.cache.display()
+            );
+            Flock::lock(file, FlockArg::LockExclusive)
+        });
+        lock.map_err(|(_, error)| error)
+            .context("cannot lock the cache")
+    }
+
+    /// One set-up at a time: the tests of one lab run side by side.
     pub fn lock(&self) -> Result<Flock<File>> {
         let file = File::create(self.cache.join("lock"))?;
         Flock::lock(file, FlockArg::LockExclusive)
