@@ -1,5 +1,5 @@
 //! `./lab doctor`: what is there, what is missing, which versions, and whether
-//! the Rust symbols match. It changes nothing.
+//! the Rust symbols match. It sets nothing up.
 
 use std::fs;
 use std::process::Command;
