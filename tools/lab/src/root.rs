@@ -4,7 +4,7 @@
 //! nothing of the host but its network settings.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -93,13 +93,28 @@ pub fn run(step: &Step, mut command: Command) -> Result<()> {
     let mut child = children::spawn(command)?;
     for line in BufReader::new(File::from(reader)).split(b'\n') {
         let line = line?;
-        log.write_all(&line)?;
-        log.write_all(b"\n")?;
+        note(&mut log, &line)?;
         step.show(String::from_utf8_lossy(&line).trim().to_owned());
     }
     let status = child.wait().context("cannot wait for a program")?;
     anyhow::ensure!(status.success(), explain(step.log(), &status.to_string()));
     Ok(())
+}
+
+/// Writes a line of a step's log.
+fn note(log: &mut File, line: &[u8]) -> Result<()> {
+    let written = log.write_all(&[line, b"\n"].concat());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::StorageFull => disk_is_full().into(),
+        _ => error.into(),
+    })
+}
+
+fn disk_is_full() -> Failure {
+    Failure::new(
+        "the disk is full",
+        "make room, or set THREADLINE_CACHE to another place",
+    )
 }
 
 /// What the log of a program that failed says about the cause.
@@ -111,10 +126,7 @@ fn explain(log: &Path, status: &str) -> Failure {
             "check the network (and the proxy), then run this again",
         )
     } else if text.contains("No space left on device") {
-        Failure::new(
-            "the disk is full",
-            "make room, or set THREADLINE_CACHE to another place",
-        )
+        disk_is_full()
     } else {
         let lines: Vec<_> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(20)..]
@@ -127,4 +139,16 @@ fn explain(log: &Path, status: &str) -> Failure {
         .detail(last)
     };
     failure.log(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_no_longer_fits_on_the_disk_brings_advice() {
+        let mut full = File::options().append(true).open("/dev/full").unwrap();
+        let error = note(&mut full, b"a line").unwrap_err();
+        assert!(error.to_string().contains("the disk is full"), "{error}");
+    }
 }
