@@ -111,10 +111,13 @@ impl Awake {
     }
 
     /// The machine is awake: begins by `start` what has been put off. Sleeps.
+    ///
+    /// Nothing has, where it is the end of a sleep that nobody told us of: that began before the
+    /// modem was there, or within another that is over.
     pub(crate) fn wake_up(&self, start: impl FnOnce() -> Result) -> Result {
         let mut state = self.state.lock();
-        state.is_asleep = false;
-        if state.goal == Goal::ToBeUp {
+        let was_asleep = core::mem::replace(&mut state.is_asleep, false);
+        if was_asleep && state.goal == Goal::ToBeUp {
             return start();
         }
         Ok(())

@@ -1,17 +1,23 @@
-//! The machine goes to sleep, as far as the freezer.
+//! The machine goes to sleep, as far as the freezer, or says that it will.
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::modules;
+use super::plugged::{Plugged, options};
 use super::scenarios::Scenario;
+use super::{firmware, modules};
 use crate::protocol::Driver;
 
-/// Scenarios of threads that are to stand still meanwhile.
-pub const SCENARIOS: &[(&str, Scenario)] = &[("asleep::broken_wait_keeps_nobody_awake", |_| {
-    broken_wait_keeps_nobody_awake()
-})];
+/// Scenarios of threads that are to stand still meanwhile, or are not to be there.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("asleep::broken_wait_keeps_nobody_awake", |_| {
+        broken_wait_keeps_nobody_awake()
+    }),
+    ("asleep::end_of_an_unknown_sleep_starts_nothing", |_| {
+        end_of_an_unknown_sleep_starts_nothing()
+    }),
+];
 
 /// The kernel goes to sleep as far as the freezer, stays there for so many seconds,
 /// and wakes up. Fails if a thread does not let it.
@@ -35,4 +41,21 @@ fn broken_wait_keeps_nobody_awake() -> Result<()> {
         sleep(0)?;
     }
     modules::rmmod("kthread_test")
+}
+
+/// A modem that was plugged in after a sleep had been announced hears of its end only. It has its
+/// thread already then.
+fn end_of_an_unknown_sleep_starts_nothing() -> Result<()> {
+    firmware::remove()?;
+    modules::load(Driver::Ours)?;
+    let announced = fs::File::open("/dev/snapshot").context("the machine can't hibernate")?;
+    let modem = Plugged::new(options(1))?;
+    modem.await_file("phase", "waiting to try again")?;
+    drop(announced);
+    let threads = modem.threads();
+    ensure!(threads.len() == 1, "it has {} threads", threads.len());
+    firmware::install()?;
+    modem.retry()?;
+    modem.await_up()?;
+    Ok(())
 }
