@@ -241,7 +241,11 @@ impl usb::Handler for Rx {
                 packets.push_all();
             }
             Err(error) if was_cancelled(error) => {}
-            Err(error) => state.failed(error),
+            Err(error) => {
+                // Idle before it is to be submitted again: whoever does that takes idle ones only.
+                drop(transfer);
+                state.failed(error);
+            }
         }
     }
 }
