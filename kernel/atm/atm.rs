@@ -45,12 +45,19 @@
 //! use kernel::{device, prelude::*, sync::{Arc, ArcBorrow}};
 //! # fn main() {}
 //! # module! { type: MyModule, name: "my_module", license: "GPL", }
-//! # struct MyModule;
+//! struct MyModule;
 //! # impl kernel::Module for MyModule {
 //! #     fn init(_module: &'static ThisModule) -> Result<Self> {
 //! #         Ok(Self)
 //! #     }
 //! # }
+//!
+//! impl Drop for MyModule {
+//!     fn drop(&mut self) {
+//!         // Somebody may be in an `ioctl` of a device that is gone.
+//!         atm::wait_for_devices();
+//!     }
+//! }
 //!
 //! struct Null;
 //!
