@@ -88,13 +88,20 @@ pub fn run() -> Result<ExitCode> {
     }
     children::kill_all_on_interrupt();
     let lab = Lab::from_environment(cli.common.kernel)?;
-    let _alone = match cli.command {
+    let _alone = match &cli.command {
         Command::Doctor => None,
+        Command::Test { arguments } if arguments.iter().any(|word| asks_for_help(word)) => None,
+        // `./lab` has locked the cache, and this process has its lock.
+        _ if std::env::var_os("THREADLINE_ALONE").is_some() => None,
         _ => Some(lab.alone()?),
     };
     let result = perform(&lab, cli.command, cli.common.accel);
     lab.give_back();
     result
+}
+
+fn asks_for_help(word: &str) -> bool {
+    ["-h", "--help"].contains(&word)
 }
 
 /// The command line with the common options right behind the program's name: behind `test`, they

@@ -100,7 +100,7 @@ impl Lab {
         })
     }
 
-    /// One lab at a time in one cache: waits for the other. `./lab` takes the same lock for its part.
+    /// One lab at a time in one cache: waits for the other. `./lab` takes the same lock.
     pub fn alone(&self) -> Result<Flock<File>> {
         let file = File::create(self.cache.join("busy"))?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, error)| {
