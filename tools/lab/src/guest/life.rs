@@ -6,17 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use modem::{Crash, Event, Fault, Options, Said, What};
+use modem::{Crash, Event, Fault, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::atmpvc::Pvc;
+use super::kept::Kept;
 use super::kmsg::Kmsg;
 use super::phases::Phase;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::removal::{Means, nothing_is_left, remove};
 use super::scenarios::Scenario;
 use super::surface::fill;
-use super::sysfs::AtmDevice;
 use super::uevents::Uevents;
 use super::{firmware, modules, usbfs};
 use crate::protocol::{Driver, Took};
@@ -271,67 +271,6 @@ fn refused_firmware_is_tried_again() -> Result<()> {
     let is_up = |what: &What| matches!(what, What::LineUp { .. });
     modem.await_event("come up", is_up)?;
     modem.await_file("line", "up")
-}
-
-/// A connection that stays open while its modem fails, and works again when that is back.
-pub struct Kept {
-    /// The modem.
-    pub modem: Plugged,
-    atm: AtmDevice,
-    pvc: Pvc,
-}
-
-impl Kept {
-    fn new() -> Result<Self> {
-        Self::of(options(1))
-    }
-
-    /// A modem that is up, with an open connection on which cells come back.
-    pub fn of(options: Options) -> Result<Self> {
-        Self::loaded("", options)
-    }
-
-    /// The same with a driver that has these parameters.
-    fn loaded(parameters: &str, options: Options) -> Result<Self> {
-        modules::insmod(Driver::Ours, "usbatm", "")?;
-        modules::insmod(Driver::Ours, "speedtch", parameters)?;
-        firmware::install()?;
-        let modem = Plugged::new(options)?;
-        let atm = modem.await_up()?;
-        modem.await_file("line", "up")?;
-        let pvc = Pvc::open(atm.number, 8, 35, 1500)?;
-        let mut this = Self { modem, atm, pvc };
-        this.echo().context("before anything has happened")?;
-        Ok(this)
-    }
-
-    /// Sends a packet, and takes what comes back.
-    fn echo(&mut self) -> Result<()> {
-        let mut back = [0; 1500];
-        self.pvc.send(&[0x5a; 1500]).context("cannot send")?;
-        let length = self.pvc.receive(&mut back).context("nothing came back")?;
-        ensure!(
-            back[..length] == [0x5a; 1500],
-            "what came back is different ({length} bytes)"
-        );
-        Ok(())
-    }
-
-    /// Whether the connection that was opened before is told that it is over.
-    pub fn is_lost(&mut self) -> bool {
-        self.echo().is_err()
-    }
-
-    /// The line is up, and the connection works that was opened before.
-    pub fn works(&mut self) -> Result<()> {
-        self.modem.await_file("line", "up")?;
-        let atm = self.modem.await_up()?;
-        ensure!(
-            atm.number == self.atm.number && AtmDevice::all().len() == 1,
-            "it has another ATM device"
-        );
-        self.echo().context("on the connection that was kept")
-    }
 }
 
 /// A modem that fails in service is brought back, and its connections are kept.

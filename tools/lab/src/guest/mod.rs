@@ -14,6 +14,7 @@ pub mod gallery;
 pub mod hostile;
 mod hub;
 mod interrupts;
+mod kept;
 mod kernel_tests;
 pub mod kexample;
 mod kill;

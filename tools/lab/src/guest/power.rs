@@ -11,8 +11,9 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Crash, Fault, What};
 
+use super::kept::Kept;
 use super::kmsg::Kmsg;
-use super::life::{Kept, gone};
+use super::life::gone;
 use super::plugged::{Plugged, options, wait_until};
 use super::removal::{Means, nothing_is_left};
 use super::scenarios::Scenario;
