@@ -230,7 +230,7 @@ impl usb::Handler for Rx {
                     }
                 }
                 if has_come {
-                    state.is_alive();
+                    state.note_life();
                 }
                 let packets = state.hand_over(alone.is_some());
                 drop(state);
@@ -253,7 +253,7 @@ impl usb::Handler for Rx {
 impl State {
     /// The modem has sent something. An isochronous transfer ends well also where nobody does, and
     /// so says nothing of a modem.
-    fn is_alive(&self) {
+    fn note_life(&self) {
         if let Some(traffic) = &self.traffic {
             traffic.rx_health.good();
         }
