@@ -19,8 +19,8 @@ use super::plugged::{self, LIMIT, Plugged, followed, options};
 use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
-    Host, asleep, callbacks, checkers, clients, firmware, hostile, interrupts, kexample, kill,
-    life, line, modules, nodes, power, stops, surface, transfers, words,
+    Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, kill, life, line,
+    modules, nodes, power, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -326,11 +326,9 @@ fn unplug_with_open_vcc_and_traffic() -> Result<()> {
 /// can be removed and loaded again.
 fn unplug_at_fifty_bytes(host: &Host) -> Result<()> {
     firmware::install()?;
-    // Where all is several times slower, at fewer.
-    let last = if checkers::are_here() { 16 } else { 49 };
-    for pull in 0..=last {
+    for pull in 0..50 {
         // The first byte, the last, and between them ever another place in its transfer.
-        let bytes = pull * firmware::TOTAL / last;
+        let bytes = pull * firmware::TOTAL / 49;
         modules::load(Driver::Ours)?;
         let modem = Plugged::new(options(1).fault(Fault::UnplugAt(bytes)))?;
         let place = || format!("pulled after {bytes} bytes");

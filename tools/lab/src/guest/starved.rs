@@ -142,7 +142,7 @@ fn starve(
 
 /// Places of what a job does many times: the first each, then ever fewer.
 fn ever_fewer_places() -> impl Iterator<Item = usize> {
-    std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 12 * 12)).take(100)
+    std::iter::successors(Some(1_usize), |place| Some(place + 1 + place / 12 * 4)).take(100)
 }
 
 /// The in-kernel test with ever another allocation failing: it may fail, but

@@ -84,14 +84,12 @@ const STARVED: [&str; 17] = [
 ];
 
 /// The scenarios that the debug kernel has no place for: controllers without MSI get no interrupts
-/// (see `CONFIG_PCI_MSI` in its configuration), and hibernation wants swap and block devices. And one
-/// whose modem is dialled by another program than in its neighbour, which is all the same to the kernel.
-const NOT_HERE: [&str; 5] = [
+/// (see `CONFIG_PCI_MSI` in its configuration), and hibernation wants swap and block devices.
+const NOT_HERE: [&str; 4] = [
     "asleep::end_of_an_unknown_sleep_starts_nothing",
     "power::comes_up_at_ehci",
     "power::sleep_at_ehci",
     "power::hibernation_up_to_the_image",
-    "connection_comes_back_by_systemd",
 ];
 
 /// The crates whose code has to be checked by KASAN.
