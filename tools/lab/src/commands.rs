@@ -187,12 +187,15 @@ pub fn with_clients(lab: &Lab, image: &Image) -> Result<Image> {
     clients::add(lab, image)
 }
 
-/// The same for the debug kernel, which is made from the source of `stock`.
+/// The same for the debug kernel, which is made from the source of `stock`, with Debian's clients.
+///
+/// It takes minutes, and nobody else makes or changes what is made here: so it does not keep
+/// others from their set-up.
 pub fn ready_debug(lab: &Lab, stock: &Kernel) -> Result<(Kernel, Image)> {
-    let _lock = lab.lock()?;
     let kernel = debug_kernel::set_up(lab, stock)?;
     let folder = modules::build(lab, &kernel)?;
     let image = image::make(lab, &kernel, &folder)?;
+    let image = with_clients(lab, &image)?;
     Ok((kernel, image))
 }
 

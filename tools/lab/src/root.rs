@@ -31,12 +31,25 @@ const NETWORK: [&str; 8] = [
 #[derive(Clone)]
 pub struct Root {
     path: PathBuf,
+    /// What runs in it leaves the processors to others.
+    is_nice: bool,
 }
 
 impl Root {
     /// The root at `path`, which `./lab` has made.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            is_nice: false,
+        }
+    }
+
+    /// The same root for work that others shall not wait for: it gets what processors they leave.
+    pub fn nice(&self) -> Self {
+        Self {
+            is_nice: true,
+            ..self.clone()
+        }
     }
 
     /// Where `inside`, an absolute path in the root, is on the host.
@@ -46,7 +59,13 @@ impl Root {
 
     /// A shell script to be run in the root, with `args` as `$1`, `$2`, …
     pub fn script(&self, script: &str, args: &[&str]) -> Command {
-        let mut command = children::command("chroot");
+        let mut command = if self.is_nice {
+            let mut nice = children::command("nice");
+            nice.arg("chroot");
+            nice
+        } else {
+            children::command("chroot")
+        };
         command
             .arg(&self.path)
             .args(["/bin/sh", "-euc", script, "sh"])

@@ -19,6 +19,8 @@ use sha2::{Digest, Sha256};
 pub struct Steps {
     stamps: PathBuf,
     logs: PathBuf,
+    /// Other things are printed meanwhile.
+    is_beside: bool,
 }
 
 /// What a running step shows and where it logs.
@@ -35,7 +37,19 @@ impl Steps {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        Ok(Self { stamps, logs })
+        Ok(Self {
+            stamps,
+            logs,
+            is_beside: false,
+        })
+    }
+
+    /// The same steps for a thread beside which other things are printed: without spinners.
+    pub fn beside(&self) -> Self {
+        Self {
+            is_beside: true,
+            ..self.clone()
+        }
     }
 
     /// Does `work` unless it was done for the same `key` before.
@@ -84,7 +98,8 @@ impl Steps {
         title: &str,
         work: impl FnOnce(&Step) -> Result<()>,
     ) -> Result<()> {
-        let step = Step::start(title, self.logs.join(format!("{name}.log")))?;
+        let log = self.logs.join(format!("{name}.log"));
+        let step = Step::start(title, log, self.is_beside)?;
         let started = Instant::now();
         let result = work(&step);
         let took = started.elapsed();
@@ -104,9 +119,9 @@ impl Steps {
 }
 
 impl Step {
-    fn start(title: &str, log: PathBuf) -> Result<Self> {
+    fn start(title: &str, log: PathBuf, is_beside: bool) -> Result<Self> {
         fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
-        let bar = if std::io::stderr().is_terminal() {
+        let bar = if std::io::stderr().is_terminal() && !is_beside {
             let style =
                 ProgressStyle::with_template("  {spinner} {prefix}  {elapsed} {wide_msg:.dim}");
             let bar = ProgressBar::new_spinner()

@@ -5,20 +5,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::fail::Failure;
+use crate::fail::{self, Failure};
 use crate::fleet::Fleet;
 use crate::gallery::Gallery;
 use crate::guest::{costs, scenarios};
 use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
-use crate::setup::{Flavour, Lab};
+use crate::setup::{Flavour, Lab, debug_kernel};
 use crate::steps::Key;
 use crate::vm::{Accel, Vm};
 use crate::{bench, commands, parity};
@@ -51,9 +52,14 @@ struct Record {
     failure: Option<String>,
 }
 
+/// Makes a kernel and what to boot it from; where it fails, it tells why.
+type Make = Box<dyn Fn() -> Option<(Kernel, Image)> + Send + Sync>;
+
 /// What the tests of one image share.
 struct Ground {
-    image: Image,
+    make: Make,
+    /// What it has made, for the first who asked.
+    made: OnceLock<Option<(Kernel, Image)>>,
     fleet: Arc<Fleet>,
     records: Arc<Mutex<Vec<Record>>>,
 }
@@ -73,36 +79,26 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     let (kernel, image) = commands::ready(lab)?;
     let fleet = Arc::new(Fleet::new(side_by_side, accel, lab.cache.join("log")));
     let ground = Arc::new(Ground {
-        image,
+        make: ready_made(&kernel, &image),
+        made: OnceLock::new(),
         fleet: Arc::clone(&fleet),
         records: Arc::default(),
     });
-    let mut trials = host_tests(lab, &ground)?;
-    trials.extend(sources::trials(lab, &kernel, &ground));
-    trials.extend(lab_tests(&ground));
-    trials.extend(kernel_tests(lab, &kernel, &ground)?);
-    trials.extend(
-        scenarios::names()?
-            .into_iter()
-            .chain(scenarios::names_with_outside().map(str::to_owned))
-            .map(|name| vm_trial(&ground, format!("scenario::{name}"), Job::Scenario(name))),
-    );
-    let image = commands::with_clients(lab, &ground.image)?;
-    let clients = Arc::new(ground.beside(image));
-    trials.extend(scenarios::names_with_clients().map(|name| {
-        let job = Job::Scenario(name.to_owned());
-        vm_trial(&clients, format!("clients::{name}"), job)
-    }));
-    trials.push(parity_test(lab, &kernel, &ground));
-    let gallery = Arc::new(Gallery::new(lab, &kernel, &ground.image, &fleet));
-    trials.extend(gallery_tests(lab, &ground, &gallery)?);
+    let cases = kernel_test_names(lab, &kernel.release)?;
+    let mut trials = stock_tests(lab, &kernel, &image, &cases, &ground)?;
+    let mut debug = None;
     if !with_debug_kernel.is_empty() {
-        let (kernel, image) = commands::ready_debug(lab, &kernel)?;
-        let clients = Arc::new(ground.beside(commands::with_clients(lab, &image)?));
-        trials.extend(debug::trials(lab, &kernel, &clients)?);
+        debug_kernel::check(lab)?;
+        let ground = Arc::new(ground.beside(debug_made(lab, &kernel)));
+        trials.extend(debug::trials(lab, &cases, &ground)?);
+        debug = Some(ground);
     }
     trials.push(sources::book_test(lab, &ground, &trials));
     let listing = arguments.list;
+    if let (Some(debug), false) = (debug.clone(), listing) {
+        // It takes minutes in which the other tests can go on.
+        thread::spawn(move || debug.made().is_ok());
+    }
     let started = SystemTime::now();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if listing {
@@ -113,6 +109,10 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         return Err(Failure::new(nothing_selected(&arguments), todo).into());
     }
     fleet.power_off();
+    if let Some(debug) = debug {
+        // Also where no test has asked for it.
+        debug.made()?;
+    }
     let report = lab.source.join("target/test-results.xml");
     junit::write(&report, started, &ground.records.lock().unwrap())?;
     println!("JUnit XML: {}", report.display());
@@ -128,6 +128,51 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
+    })
+}
+
+/// The tests on the host and on the stock kernel, `kernel`.
+fn stock_tests(
+    lab: &Lab,
+    kernel: &Kernel,
+    image: &Image,
+    cases: &[String],
+    ground: &Arc<Ground>,
+) -> Result<Vec<Trial>> {
+    let mut trials = host_tests(lab, ground)?;
+    trials.extend(sources::trials(lab, kernel, ground));
+    trials.extend(lab_tests(ground));
+    trials.extend(kernel_tests(cases, ground));
+    trials.extend(
+        scenarios::names()?
+            .into_iter()
+            .chain(scenarios::names_with_outside().map(str::to_owned))
+            .map(|name| vm_trial(ground, format!("scenario::{name}"), Job::Scenario(name))),
+    );
+    let with_clients = commands::with_clients(lab, image)?;
+    let clients = Arc::new(ground.beside(ready_made(kernel, &with_clients)));
+    trials.extend(scenarios::names_with_clients().map(|name| {
+        let job = Job::Scenario(name.to_owned());
+        vm_trial(&clients, format!("clients::{name}"), job)
+    }));
+    trials.push(parity_test(lab, ground));
+    let gallery = Arc::new(Gallery::new(lab, kernel, image, &ground.fleet));
+    trials.extend(gallery_tests(lab, ground, &gallery)?);
+    Ok(trials)
+}
+
+/// What is there already.
+fn ready_made(kernel: &Kernel, image: &Image) -> Make {
+    let made = (kernel.clone(), image.clone());
+    Box::new(move || Some(made.clone()))
+}
+
+/// The debug kernel, made from the source of `stock` while others work.
+fn debug_made(lab: &Lab, stock: &Kernel) -> Make {
+    let (lab, stock) = (lab.beside(), stock.clone());
+    Box::new(move || {
+        let ready = commands::ready_debug(&lab, &stock);
+        ready.inspect_err(fail::report).ok()
     })
 }
 
@@ -156,12 +201,27 @@ fn failure_of(work: impl FnOnce() -> Result<()>) -> Option<String> {
 
 impl Ground {
     /// The same for another image.
-    fn beside(&self, image: Image) -> Self {
+    fn beside(&self, make: Make) -> Self {
         Self {
-            image,
+            make,
+            made: OnceLock::new(),
             fleet: Arc::clone(&self.fleet),
             records: Arc::clone(&self.records),
         }
+    }
+
+    /// What there is to test with; waits until it is there.
+    fn made(&self) -> Result<&(Kernel, Image)> {
+        let made = self.made.get_or_init(&self.make).as_ref();
+        made.context("there is no kernel to test with; why is told above")
+    }
+
+    fn image(&self) -> Result<&Image> {
+        self.made().map(|(_, image)| image)
+    }
+
+    fn kernel(&self) -> Result<&Kernel> {
+        self.made().map(|(kernel, _)| kernel)
     }
 
     /// A trial that keeps a record of itself.
@@ -191,7 +251,7 @@ impl Ground {
 
     /// As [`Self::in_vm`], for work that is more than one job.
     fn with_vm(&self, work: impl Fn(&mut Vm) -> Result<()>) -> Result<()> {
-        self.fleet.run(&self.image, work)
+        self.fleet.run(self.image()?, work)
     }
 }
 
@@ -217,10 +277,10 @@ fn memory_here() -> usize {
 }
 
 /// Our modules beside the stock C ones, as a user sees them.
-fn parity_test(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Trial {
-    let (lab, kernel) = (lab.clone(), kernel.clone());
+fn parity_test(lab: &Lab, ground: &Arc<Ground>) -> Trial {
+    let lab = lab.clone();
     ground.trial("parity::with_the_c_modules".to_owned(), move |ground| {
-        ground.with_vm(|vm| parity::check(&lab, &kernel, vm, SILENCE))
+        ground.with_vm(|vm| parity::check(&lab, ground.kernel()?, vm, SILENCE))
     })
 }
 
@@ -311,19 +371,19 @@ fn vm_trial(ground: &Arc<Ground>, name: String, job: Job) -> Trial {
     ground.trial(name, move |ground| ground.in_vm(&job, SILENCE))
 }
 
-/// The in-kernel tests, as the test module itself lists them.
-fn kernel_tests(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
-    let names = kernel_test_names(lab, kernel.flavour, &kernel.release)?;
-    let trial = |(index, name): (usize, String)| {
-        let title = format!("kthread::{name}");
+/// The in-kernel tests of these names.
+fn kernel_tests(cases: &[String], ground: &Arc<Ground>) -> Vec<Trial> {
+    let trial = |(index, name): (usize, &String)| {
+        let (title, name) = (format!("kthread::{name}"), name.clone());
         vm_trial(ground, title, Job::KernelTest { index, name })
     };
-    Ok(names.into_iter().enumerate().map(trial).collect())
+    cases.iter().enumerate().map(trial).collect()
 }
 
-/// Their names, in the order of their numbers.
-fn kernel_test_names(lab: &Lab, flavour: Flavour, release: &str) -> Result<Vec<String>> {
-    let image = flavour.inside("image");
+/// The names of the in-kernel tests as the test module itself lists them, in the order of their
+/// numbers. They are the same for each kernel.
+fn kernel_test_names(lab: &Lab, release: &str) -> Result<Vec<String>> {
+    let image = Flavour::Stock.inside("image");
     let listed = lab.root.output(
         r#"modinfo -F case "$1/base/lib/modules/$2/updates/kthread_test.ko""#,
         &[&image, release],
@@ -395,6 +455,8 @@ fn said_by(program: &Path, arguments: &[&str]) -> Result<String> {
 
 #[cfg(test)]
 mod cases {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -404,6 +466,26 @@ mod cases {
         let number = 7;
         let failure = failure_of(|| panic!("number {number}"));
         assert_eq!(failure.as_deref(), Some("panicked: number 7"));
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_be_made_is_tried_once_and_fails_its_tests() {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let ground = Ground {
+            make: Box::new(move || {
+                counted.fetch_add(1, Ordering::Relaxed);
+                None
+            }),
+            made: OnceLock::new(),
+            fleet: Arc::new(Fleet::new(1, Accel::Tcg, std::env::temp_dir())),
+            records: Arc::default(),
+        };
+        for _ in 0..2 {
+            let error = ground.in_vm(&Job::Leaks, SILENCE).unwrap_err().to_string();
+            assert!(error.contains("no kernel to test with"), "{error}");
+        }
+        assert_eq!(tries.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -56,8 +56,8 @@ find . -maxdepth 1 -name '*vmlinux*' -delete
 rm -rf arch/[a-wyz]* block certs crypto drivers fs io_uring ipc kernel lib mm net security sound usr virt vmlinux.a
 "#;
 
-/// Brings the debug kernel, which is built where there is none for these inputs.
-pub fn set_up(lab: &Lab, stock: &Kernel) -> Result<Kernel> {
+/// Whether this lab can have one: fails with the reason where it can't.
+pub fn check(lab: &Lab) -> Result<()> {
     ensure!(
         lab.own_kernel.is_none(),
         Failure::new(
@@ -65,6 +65,11 @@ pub fn set_up(lab: &Lab, stock: &Kernel) -> Result<Kernel> {
             "the debug kernel is built from the stock kernel's source; leave one of them away"
         )
     );
+    Ok(())
+}
+
+/// Brings the debug kernel, which is built where there is none for these inputs.
+pub fn set_up(lab: &Lab, stock: &Kernel) -> Result<Kernel> {
     let key = Key::default()
         .text(&stock.key)
         .text(&stock.release)

@@ -100,6 +100,15 @@ impl Lab {
         })
     }
 
+    /// The same lab for a thread that works while others do what the user waits for.
+    pub fn beside(&self) -> Self {
+        Self {
+            root: self.root.nice(),
+            steps: self.steps.beside(),
+            ..self.clone()
+        }
+    }
+
     /// One lab at a time in one cache: waits for the other. `./lab` takes the same lock.
     pub fn alone(&self) -> Result<Flock<File>> {
         let file = File::create(self.cache.join("busy"))?;

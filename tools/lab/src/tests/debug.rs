@@ -8,12 +8,11 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 
-use super::{Ground, SILENCE, kernel_test_names, vm_trial};
+use super::{Ground, SILENCE, vm_trial};
 use crate::fleet::{After, Care};
 use crate::guest::scenarios;
 use crate::parity;
 use crate::protocol::Job;
-use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab};
 use crate::vm::Vm;
 
@@ -103,11 +102,10 @@ const CHECKED: [&str; 7] = [
     "wire/wire.o",
 ];
 
-/// All of them, for this debug kernel. The machines of `clients` have Debian's clients in them,
+/// All of them, with the in-kernel tests `cases`. The machines of `clients` have Debian's clients in them,
 /// and serve for everything: they are searched for leaks at the end, and spoilt then.
-pub fn trials(lab: &Lab, kernel: &Kernel, clients: &Arc<Ground>) -> Result<Vec<Trial>> {
+pub fn trials(lab: &Lab, cases: &[String], clients: &Arc<Ground>) -> Result<Vec<Trial>> {
     let mut trials = vec![all_is_checked(lab, clients)];
-    let cases = kernel_test_names(lab, Flavour::Debug, &kernel.release)?;
     for (index, name) in cases.iter().cloned().enumerate() {
         let title = format!("debug::kthread::{name}");
         trials.push(vm_trial(clients, title, Job::KernelTest { index, name }));
@@ -132,7 +130,7 @@ pub fn trials(lab: &Lab, kernel: &Kernel, clients: &Arc<Ground>) -> Result<Vec<T
     let all = names.into_iter();
     let all = all.chain(scenarios::names_with_outside().map(str::to_owned));
     trials.extend(of_ours(clients, "scenario", all));
-    trials.push(parity_test(lab, kernel, clients));
+    trials.push(parity_test(lab, clients));
     let with_clients = scenarios::names_with_clients().map(str::to_owned);
     trials.extend(of_ours(clients, "clients", with_clients));
     let search = Arc::new(LeakSearch::default());
@@ -157,11 +155,11 @@ fn of_ours(
 }
 
 /// Our modules as a user sees them are the same as on the stock kernel.
-fn parity_test(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Trial {
-    let (lab, kernel) = (lab.clone(), kernel.clone());
+fn parity_test(lab: &Lab, ground: &Arc<Ground>) -> Trial {
+    let lab = lab.clone();
     let name = "debug::parity::with_the_stock_kernel".to_owned();
     ground.trial(name, move |ground| {
-        ground.with_vm(|vm| parity::check_ours(&lab, &kernel, vm, SILENCE))
+        ground.with_vm(|vm| parity::check_ours(&lab, ground.kernel()?, vm, SILENCE))
     })
 }
 
@@ -175,7 +173,9 @@ impl LeakSearch {
     fn result(&self, ground: &Ground) -> Result<()> {
         let search = |vm: &mut Vm| vm.run(&Job::Leaks, SILENCE, |_| {}).map(drop);
         let found = self.0.get_or_init(|| {
-            let found = ground.fleet.each(&ground.image, search);
+            let found = ground
+                .image()
+                .and_then(|image| ground.fleet.each(image, search));
             found.map_err(|error| format!("{error:#}"))
         });
         found.clone().map_err(anyhow::Error::msg)
@@ -193,16 +193,23 @@ fn nothing_leaked(ground: &Arc<Ground>, search: &Arc<LeakSearch>) -> Trial {
 /// The compiler put KASAN's checks into our Rust code too.
 fn all_is_checked(lab: &Lab, ground: &Arc<Ground>) -> Trial {
     let (root, build) = (lab.root.clone(), Flavour::Debug.inside("build"));
-    ground.trial("debug::checkers::kasan_sees_rust".to_owned(), move |_| {
-        for object in CHECKED {
-            let symbols = root.output("nm -u \"$1\"", &[&format!("{build}/{object}")])?;
-            ensure!(
-                symbols.contains("__asan_report_load"),
-                "{object} is not checked by KASAN"
-            );
-        }
-        Ok(())
-    })
+    ground.trial(
+        "debug::checkers::kasan_sees_rust".to_owned(),
+        move |ground| {
+            if ground.made.get().is_none() {
+                eprintln!("  … waiting for the debug kernel");
+            }
+            ground.made()?;
+            for object in CHECKED {
+                let symbols = root.output("nm -u \"$1\"", &[&format!("{build}/{object}")])?;
+                ensure!(
+                    symbols.contains("__asan_report_load"),
+                    "{object} is not checked by KASAN"
+                );
+            }
+            Ok(())
+        },
+    )
 }
 
 /// A checker that overlooks its fault would have overlooked others, and what ran before proves
@@ -213,7 +220,7 @@ fn fault_is_noticed(ground: &Arc<Ground>, search: &Arc<LeakSearch>, fault: Fault
     ground.trial(name, move |ground| {
         // A machine with a fault in it can't be searched any more; what is found is told elsewhere.
         let _ = search.result(ground);
-        ground.fleet.attempt(&ground.image, fault.care, |vm| {
+        ground.fleet.attempt(ground.image()?, fault.care, |vm| {
             let mut said = String::new();
             for job in [Job::Fault(fault.name.to_owned()), Job::Leaks] {
                 if let Err(error) = vm.run(&job, SILENCE, |_| {}) {
