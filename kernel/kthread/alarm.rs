@@ -39,7 +39,7 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm for the calling thread, which must listen to interrupts.
+    /// An alarm for the calling thread.
     pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
         // Not on the stack, where timers want to be announced as such.
         KBox::pin_init(
@@ -68,7 +68,7 @@ impl HrTimerCallback for Alarm {
 
     fn run(this: Pin<&Self>, _context: HrTimerCallbackContext<'_, Self>) -> HrTimerRestart {
         this.rang.store(true, Release);
-        Kthread::interrupt_task(&this.task);
+        Kthread::kill_task(&this.task);
         HrTimerRestart::NoRestart
     }
 }

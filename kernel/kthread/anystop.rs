@@ -276,7 +276,7 @@ impl AnyStop {
         let _waiting = self.enter();
         loop {
             // In this order: were the shield to end in between, the stop would be seen, whose
-            // signal may have been discarded in the shield.
+            // interrupt may have been forgotten in the shield.
             let limit = self.limit(until);
             self.check()?;
             let came = match self.runner().pausing() {

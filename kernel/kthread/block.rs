@@ -43,10 +43,6 @@ use crate::{
 use kernel::{
     bindings,
     container_of,
-    ffi::{
-        c_int,
-        c_void, //
-    },
     fmt,
     new_mutex,
     prelude::*,
@@ -178,23 +174,21 @@ where
     ///
     /// The block must live until the thread is gone.
     pub(crate) unsafe fn create(self: &Arc<Self>, builder: &Builder<'_>) -> kernel::error::Result {
-        let data = Arc::as_ptr(self).cast::<c_void>();
-        // SAFETY: `run` takes a pointer to this type, and the caller keeps the block alive.
-        unsafe { builder.make(&self.host, Self::run, data) }
+        let block = Arc::as_ptr(self);
+        // SAFETY: The caller keeps the block alive.
+        unsafe { builder.make(&raw const (*block).host) }
     }
 
-    /// The thread function.
+    /// What the thread runs.
     ///
     /// # Safety
     ///
-    /// `data` must point to a block of this type that lives until the thread is gone.
-    unsafe extern "C" fn run(data: *mut c_void) -> c_int {
+    /// `kthread` must be that in a block of this type, which lives until the thread is gone.
+    pub(crate) unsafe fn run(kthread: *const Kthread) {
         // SAFETY: By the safety requirements, and no longer than this function.
-        let block = unsafe { &*data.cast::<Self>() };
+        let block = unsafe { &*container_of!(kthread, Self, host) };
 
         block.host.run(|| block.work());
-        // The result travels in the slot: this number tells nothing to anybody.
-        0
     }
 }
 

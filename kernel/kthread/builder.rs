@@ -16,16 +16,12 @@ use crate::{
     priority::Priority,
     scope::Scope,
     stop::Stop,
-    task::{
-        Entry,
-        Kthread, //
-    },
+    task::Kthread,
     thread::Thread, //
 };
 use kernel::{
     cpu::CpuId,
     cpumask::Cpumask,
-    ffi::c_void,
     fmt,
     time::Delta, //
 };
@@ -188,10 +184,10 @@ impl<'a> Builder<'a> {
     ///
     /// It belongs to `scope`, whose end is the thread's end at the latest.
     ///
-    /// Sleeps. Fails with `ENOMEM`; with `EINTR` if the caller was killed meanwhile, as a
-    /// thread that has been asked to stop counts; with `ENODEV` if the scope is within one that
-    /// has gone, or the module is on its way out; with `ENXIO` if the place where it should run is
-    /// not there. `body` is dropped then.
+    /// Sleeps. Fails with `ENOMEM`; with `EINTR` if the caller was killed meanwhile, or is a thread
+    /// that has been asked to stop, in a [shield](crate::AnyStop::shield) too; with `ENODEV` if the
+    /// scope is within one that has gone, or the module is on its way out; with `ENXIO` if the
+    /// place where it should run is not there. `body` is dropped then.
     pub fn spawn<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,
@@ -200,11 +196,11 @@ impl<'a> Builder<'a> {
         let net = scope.branch().net();
         net.sweep();
 
-        let block = Block::new(
-            Kthread::new(self.report_after, self.freezable),
-            scope.branch().clone(),
-            body,
-        )?;
+        let entry = Block::<Kthread, F, T>::run;
+        // SAFETY: It may be called for the thread in such a block, which lives for as long, see
+        // below.
+        let host = unsafe { Kthread::new(entry, self.report_after, self.freezable) };
+        let block = Block::new(host, scope.branch().clone(), body)?;
         // SAFETY: From here to `add` the task sleeps, and this function holds the block; if `add`
         // fails, it buries the task. After that the net's entry holds the block, until the task
         // is gone.
@@ -224,14 +220,9 @@ impl<'a> Builder<'a> {
     ///
     /// As for [`Kthread::create`].
     #[inline]
-    pub(crate) unsafe fn make(
-        &self,
-        kthread: &Kthread,
-        entry: Entry,
-        data: *const c_void,
-    ) -> kernel::error::Result {
+    pub(crate) unsafe fn make(&self, kthread: *const Kthread) -> kernel::error::Result {
         // SAFETY: By the safety requirements.
-        unsafe { kthread.create(&self.name, &self.affinity, self.priority, entry, data) }
+        unsafe { Kthread::create(kthread, &self.name, &self.affinity, self.priority) }
     }
 
     /// Starts the thread, and waits until its body has said that it is ready (see
@@ -239,7 +230,7 @@ impl<'a> Builder<'a> {
     ///
     /// If the body ends without a value before that, its error is returned, and the thread is
     /// gone. Otherwise as [`Self::spawn`]. If the caller is killed or stopped while it waits, the
-    /// thread is stopped; that is as with [`Thread::wait_ready`], and not for a shield either.
+    /// thread is stopped, as with [`Thread::wait_ready`].
     pub fn spawn_ready<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,

@@ -2,7 +2,10 @@
 
 //! A completion that a stop-aware wait can wait for.
 
-use crate::sys;
+use crate::{
+    sys,
+    task, //
+};
 use kernel::{
     bindings,
     prelude::*,
@@ -78,12 +81,12 @@ impl Completion {
         unsafe { sys::threadline_reinit_completion(self.as_raw()) };
     }
 
-    /// Waits until it is completed; `false` if the caller was killed before that, or is a body that
-    /// was stopped.
+    /// Waits until it is completed; `false` if the caller is killed before that, or is a body that
+    /// is asked to stop.
     #[inline(never)]
     pub(crate) fn wait_killable(&self) -> bool {
         // SAFETY: `inner` is initialised; callers may sleep.
-        unsafe { sys::threadline_wait_killable(self.as_raw()) }
+        task::killable(|| unsafe { sys::threadline_wait_killable(self.as_raw()) }) == Ok(true)
     }
 
     /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`

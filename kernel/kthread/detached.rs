@@ -26,10 +26,7 @@ use crate::{
 };
 use kernel::{
     bindings,
-    ffi::{
-        c_int,
-        c_void, //
-    },
+    container_of,
     new_mutex,
     prelude::*,
     sync::{
@@ -89,15 +86,15 @@ impl<F> Detachment<F>
 where
     F: FnOnce(&Stop) -> Result + Send + 'static,
 {
-    /// The thread function. It does not return, see [`Self::leave`].
+    /// What the thread runs. It does not return, see [`Self::leave`].
     ///
     /// # Safety
     ///
-    /// `data` must come from [`Arc::into_raw`], and be called with once. The module must have been
-    /// pinned for this thread.
-    unsafe extern "C" fn run(data: *mut c_void) -> c_int {
+    /// `kthread` must be that in what comes from [`Arc::into_raw`], and be called with once. The
+    /// module must have been pinned for this thread.
+    unsafe fn run(kthread: *const Kthread) {
         // SAFETY: By the safety requirements.
-        let own = unsafe { Arc::from_raw(data.cast::<Self>()) };
+        let own = unsafe { Arc::from_raw(container_of!(kthread, Self, kthread)) };
         let module = own.module;
 
         own.kthread.run(|| own.work());
@@ -197,9 +194,11 @@ impl Builder<'_> {
         F: FnOnce(&Stop) -> Result + Send + 'static,
     {
         let hold = Hold::new(module)?;
+        // SAFETY: It may be called for the thread, and keeps it alive by itself.
+        let kthread = unsafe { Kthread::new(Detachment::<F>::run, None, self.freezable) };
         let thread = Arc::pin_init(
             pin_init!(Detachment {
-                kthread <- Kthread::new(None, self.freezable),
+                kthread <- kthread,
                 module,
                 body <- new_mutex!(Slot::Waiting(body), "kthread::Detachment::body"),
             }),
@@ -207,7 +206,7 @@ impl Builder<'_> {
         )?;
         let data = Arc::into_raw(thread.clone());
         // SAFETY: `run` takes such a pointer, and owns it from the wake-up on.
-        let made = unsafe { self.make(&thread.kthread, Detachment::<F>::run, data.cast()) };
+        let made = unsafe { self.make(&raw const (*data).kthread) };
         if let Err(error) = made {
             // It does not run, and never will.
             thread.kthread.bury();

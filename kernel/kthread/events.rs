@@ -9,13 +9,15 @@
 
 use crate::{
     life::Milestone,
-    sys, //
+    sys,
+    task, //
 };
 use kernel::{
     bindings,
     ffi::c_int,
     prelude::*,
     sync::atomic::{
+        Acquire,
         Atomic,
         Release, //
     },
@@ -101,15 +103,18 @@ impl Events {
         unsafe { sys::threadline_wait_reached_breakable(self.queue.get(), reached, number, until) }
     }
 
-    /// Waits for the milestone; [`EINTR`] if the caller was killed before that, or is asked to stop.
+    /// Waits for the milestone; [`EINTR`] if the caller is killed before that, or is a body that is
+    /// asked to stop.
     #[inline(never)]
     pub(crate) fn wait_killable(&self, milestone: Milestone) -> Result {
         let (reached, number) = (self.reached.as_ptr(), Self::number(milestone));
-        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
-        if unsafe { sys::threadline_wait_reached_killable(self.queue.get(), reached, number) } {
-            Ok(())
-        } else {
-            Err(EINTR)
+        if self.reached.load(Acquire) >= number {
+            return Ok(());
         }
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep.
+        let was_reached = task::killable(|| unsafe {
+            sys::threadline_wait_reached_killable(self.queue.get(), reached, number)
+        })?;
+        was_reached.then_some(()).ok_or(EINTR)
     }
 }

@@ -6,8 +6,8 @@
 //! one of two modems is unplugged while both wait for user space, the thread of the other gets
 //! [`ENOENT`], as if the file did not exist; or [`EINTR`], if it was only about to ask user space
 //! (`fw_load_sysfs_fallback()`). So a request that fails like that is made again if any thread was
-//! interrupted while it waited, or shortly before: the one that was may not have let go of what it
-//! shared with ours yet.
+//! broken off by a signal while it waited, or shortly before: the one that was may not have let go
+//! of what it shared with ours yet.
 //!
 //! C header: [`include/linux/firmware.h`](srctree/include/linux/firmware.h)
 
@@ -37,7 +37,7 @@ const RETRIES: i64 = 5;
 /// How long the others are given for that at first; twice as long each time.
 const PAUSE: Delta = Delta::from_millis(20);
 
-/// How long a thread that was interrupted may take to let go of its request.
+/// How long a thread that was broken off may take to let go of its request.
 const LINGER: Delta = Delta::from_secs(1);
 
 impl Stop {
@@ -112,7 +112,7 @@ impl Stop {
             let lately = clock::jiffies().wrapping_sub(clock::ticks(LINGER));
             let result = self.request_once(until, &request);
             let broken = matches!(result, Err(Error::Failed(ENOENT | EINTR)));
-            if !broken || !Kthread::was_one_interrupted_since(lately) {
+            if !broken || !Kthread::was_one_killed_since(lately) {
                 return result;
             }
             self.sleep(clock::until(until).min(PAUSE * (1 << retry)))?;

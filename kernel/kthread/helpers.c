@@ -45,8 +45,8 @@ bool threadline_pin_module(struct module *mod)
 }
 
 /* SIGKILL is let in when the kernel sends it; user space's stays ignored. */
-void threadline_allow_interrupt(void);
-void threadline_allow_interrupt(void)
+void threadline_allow_kill(void);
+void threadline_allow_kill(void)
 {
 	allow_kernel_signal(SIGKILL);
 }

@@ -107,19 +107,22 @@
 //!
 //! # How a stop reaches a thread
 //!
-//! `kthread_stop()` alone breaks *interruptible* waits. The kernel's *killable* waits, such as
-//! the one for firmware from user space, end for a fatal signal only. So each thread lets SIGKILL
-//! in if the kernel sends it (user space's `kill -9` has no effect on it), and a stop is a flag,
-//! then that signal, then `kthread_stop()`. Functions of the kernel that wait killably can be
-//! called through [`Stop::killable`]. What waits *uninterruptibly* (`msleep()`,
+//! A stop is a flag, then a nudge, then `kthread_stop()`. That breaks *interruptible* waits, as
+//! those of this library are. The kernel's *killable* waits, such as the one for firmware from user
+//! space, end for a fatal signal only. So a thread says so before it goes into one: from then on it
+//! lets SIGKILL in if the kernel sends it (user space's `kill -9` has no effect on it), and while
+//! it is there, a stop sends that instead of the nudge. Functions of the kernel that wait killably
+//! can be called through [`Stop::killable`]; where one is called in another way, a stop does not
+//! break its wait. What waits *uninterruptibly* (`msleep()`,
 //! `usb_control_msg()`, most locks) can be broken by nothing: a body should not call what takes
 //! long in that way. Where one does, the log says so after ten seconds, see
 //! [`Builder::report_after`].
 //!
 //! # How it is built
 //!
-//! `life.rs` is the protocol, without a call to the kernel, and `rounds.rs` what it has for work
-//! items in particular; `task.rs` makes the calls for a thread, `item.rs` for a work item.
+//! `life.rs` is the protocol, without a call to the kernel, and `reach.rs` and `rounds.rs` what it
+//! has for threads and for work items in particular; `task.rs` makes the calls for a thread,
+//! `item.rs` for a work item.
 //! `anystop.rs` has the wait that all waits are made of. `slot.rs` is where the closure and its
 //! result are, `block.rs` what a thread and its owner share. `net.rs` knows the threads of a
 //! module, by their `member.rs` and along the tree of scopes in `branch.rs`; `nets.rs` knows the
@@ -161,6 +164,7 @@ mod pause;
 mod platform;
 mod priority;
 mod published;
+mod reach;
 mod rounds;
 mod scope;
 mod shield;

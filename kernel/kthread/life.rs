@@ -46,7 +46,8 @@ pub(crate) trait World {
     /// The state of the thread's life.
     fn life(&self) -> &Life;
 
-    /// Breaks the thread's interruptible and killable waits, this one and those to come.
+    /// Breaks the thread's waits, this one and those to come: interruptible ones, and killable ones
+    /// where it has said so (see `reach.rs`).
     ///
     /// Has no effect on a thread that does not listen yet, or no longer.
     fn interrupt(&self);

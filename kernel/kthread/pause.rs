@@ -204,13 +204,12 @@ impl<T: Send + 'static> Thread<T> {
     /// Sleeps. If it fails there is nothing to resume. Fails with
     ///
     /// - [`ESRCH`](kernel::error::code::ESRCH) if the thread has ended, or does so instead;
-    /// - [`EINTR`](kernel::error::code::EINTR) if the caller is killed, or is a body and stopped,
-    ///   while it waits;
+    /// - [`EINTR`](kernel::error::code::EINTR) if the caller is killed while it waits, or is a body
+    ///   that is stopped, in a shield too;
     /// - [`EDEADLK`](kernel::error::code::EDEADLK) if the caller is the thread.
     ///
     /// While it waits, a calling thread can't be paused itself: of two that pause each other,
-    /// neither goes on before one is stopped. It is not for a [shield](crate::AnyStop::shield): a
-    /// stop that has come there before does not break it.
+    /// neither goes on before one is stopped.
     ///
     /// # Examples
     ///

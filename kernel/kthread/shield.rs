@@ -51,9 +51,8 @@ impl AnyStop {
     /// ```
     pub fn shield<R>(&self, time: Delta, body: impl FnOnce(&AnyStop) -> R) -> R {
         let result = self.shielded(clock::after(time), body);
-        // The waits in the shield have discarded the signal of a stop that came. What the kernel
-        // itself does for the body, starting a thread for instance, is to be broken by it all the
-        // same.
+        // The waits in the shield have forgotten what interrupted them. If it was a stop, the
+        // kernel's own waits are to be broken by it all the same, where the body calls them itself.
         if self.is_stopped() {
             self.interrupt();
         }

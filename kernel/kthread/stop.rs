@@ -7,11 +7,16 @@ use crate::{
     anystop::AnyStop,
     error::{
         Error,
-        Result, //
+        Result,
+        Stopped, //
     },
+    reach::Reach,
     task::Kthread, //
 };
-use core::ops::Deref;
+use core::{
+    ops::Deref,
+    ptr::NonNull, //
+};
 use kernel::{
     prelude::*,
     time::Delta, //
@@ -22,15 +27,26 @@ use kernel::{
 /// It is an [`AnyStop`], which has the waits that work everywhere. Those here need a thread of
 /// one's own: what they wait for goes on in the kernel's *killable* waits, which only a fatal
 /// signal breaks, and such a signal can't be sent to a thread that others use too.
-pub struct Stop(AnyStop);
+///
+/// # Invariants
+///
+/// `kthread` is the current thread, and valid for as long as this value.
+pub struct Stop {
+    any: AnyStop,
+    kthread: NonNull<Kthread>,
+}
 
 impl Stop {
     /// # Safety
     ///
     /// `kthread` must be the current thread, and outlive the returned value.
     pub(crate) unsafe fn new(kthread: &Kthread) -> Self {
-        // SAFETY: By the safety requirements.
-        Self(unsafe { AnyStop::new(kthread) })
+        // INVARIANT: By the safety requirements.
+        Self {
+            // SAFETY: By the safety requirements.
+            any: unsafe { AnyStop::new(kthread) },
+            kthread: NonNull::from(kthread),
+        }
     }
 
     /// Calls `call`, a function that sleeps in the kernel's *killable* waits, which a stop breaks
@@ -58,9 +74,11 @@ impl Stop {
     /// ```
     #[track_caller]
     pub fn killable<T>(&self, call: impl FnOnce() -> kernel::error::Result<T>) -> Result<T> {
-        self.check()?;
         let _waiting = self.enter();
-        call().map_err(|error| match self.check() {
+        // SAFETY: By the type invariants.
+        let kthread = unsafe { self.kthread.as_ref() };
+        let result = kthread.killable(call).ok_or_else(Stopped::new)?;
+        result.map_err(|error| match self.check() {
             Err(stopped) => stopped.into(),
             Ok(()) => Error::Failed(error),
         })
@@ -91,6 +109,6 @@ impl Deref for Stop {
     type Target = AnyStop;
 
     fn deref(&self) -> &AnyStop {
-        &self.0
+        &self.any
     }
 }

@@ -20,7 +20,7 @@ extern "C" {
     pub(crate) fn threadline_nets_lock() -> *mut bindings::mutex;
     pub(crate) fn threadline_within_module(module: *const c_void, address: *const c_void) -> bool;
     pub(crate) fn threadline_pin_module(module: *mut c_void) -> bool;
-    pub(crate) fn threadline_allow_interrupt();
+    pub(crate) fn threadline_allow_kill();
     pub(crate) fn threadline_discard_signals();
     pub(crate) fn threadline_listen(signal: c_int);
     pub(crate) fn threadline_take_signals() -> u64;

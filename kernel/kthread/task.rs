@@ -19,6 +19,11 @@ use crate::{
     name::Plain,
     pause::Pause,
     priority::Priority,
+    reach::{
+        Ear,
+        Reach,
+        Reached, //
+    },
     signal::Signal,
     site::Site,
     stop::Stop,
@@ -39,9 +44,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
-            AtomicFlag,
-            Full,
-            Relaxed, //
+            Full, //
         },
         SetOnce, //
     },
@@ -52,15 +55,15 @@ use kernel::{
     }, //
 };
 
-/// The function that a new task runs.
-pub(crate) type Entry = unsafe extern "C" fn(*mut c_void) -> c_int;
+/// What a new task runs.
+pub(crate) type Entry = unsafe fn(*const Kthread);
 
 /// The size of a task's name in the kernel, `TASK_COMM_LEN`.
 pub(crate) const COMM_LEN: usize = 16;
 
-/// When a thread was interrupted for the last time, in jiffies; see
-/// [`Kthread::was_one_interrupted_since`].
-static LAST_INTERRUPT: Atomic<usize> = Atomic::new(0);
+/// When a killable wait of a thread was broken for the last time, in jiffies; see
+/// [`Kthread::was_one_killed_since`].
+static LAST_KILL: Atomic<usize> = Atomic::new(0);
 
 /// Whether the caller is a task of the kernel's own: only these run threads and work items. Of a
 /// user's task that calls the kernel it is sure that nobody in a net waits for it.
@@ -70,17 +73,30 @@ pub(crate) fn is_of_kernel() -> bool {
     unsafe { (*Task::current_raw()).flags & bindings::PF_KTHREAD != 0 }
 }
 
+/// Calls `call`, which waits killably. [`EINTR`] instead if the caller is a thread that has been
+/// asked to stop; if it is asked while it waits, that breaks the wait.
+#[inline]
+pub(crate) fn killable<R>(call: impl FnOnce() -> R) -> Result<R> {
+    // SAFETY: The reference is used no longer than `call` runs, which the thread is busy with.
+    match unsafe { Kthread::current() } {
+        Some(kthread) => kthread.killable(call).ok_or(EINTR),
+        None => Ok(call()),
+    }
+}
+
 /// One kernel thread.
 ///
 /// # Invariants
 ///
-/// `task`, once set, is a task made by `kthread_create_on_node()`, and `kthread_stop()` is called
-/// on it only by [`World::bury`], once.
+/// `task`, once set, is a task made by `kthread_create_on_node()`, whose function is
+/// [`Self::enter`], and `kthread_stop()` is called on it only by [`World::bury`], once. `entry` may
+/// be called for this thread from when that is woken.
 #[pin_data]
 pub(crate) struct Kthread {
+    entry: Entry,
     life: Life,
     task: SetOnce<ARef<Task>>,
-    listens: AtomicFlag,
+    ear: Ear,
     site: Site,
     watch: Watch,
     /// It stands still while the machine sleeps.
@@ -93,11 +109,22 @@ pub(crate) struct Kthread {
 
 impl Kthread {
     /// Without a task. Its stop is reported each time that so much time has passed.
-    pub(crate) fn new(report_after: Option<Delta>, freezable: bool) -> impl PinInit<Self> {
+    ///
+    /// # Safety
+    ///
+    /// `entry` may be called for the thread from [`Self::wake`] on, or from when it is buried. The
+    /// thread must live until what that calls has come to its end, but for the way out.
+    pub(crate) unsafe fn new(
+        entry: Entry,
+        report_after: Option<Delta>,
+        freezable: bool,
+    ) -> impl PinInit<Self> {
+        // INVARIANT: By the safety requirements; and there is no task yet.
         pin_init!(Self {
+            entry,
             life: Life::new(),
             task: SetOnce::new(),
-            listens: AtomicFlag::new(false),
+            ear: Ear::new(),
             site: Site::new(),
             watch: Watch::new(report_after),
             freezable,
@@ -109,47 +136,94 @@ impl Kthread {
     /// Makes the task as it is to be. It does not run before [`Self::wake`].
     ///
     /// Sleeps. Fails with [`ENOMEM`], with [`ENXIO`] if there is no such place, or with [`EINTR`]
-    /// if the caller was killed meanwhile. The task may have been made all the same.
+    /// if the caller was killed meanwhile, or is a thread that is stopped. The task may have been
+    /// made all the same.
     ///
     /// # Safety
     ///
-    /// `data` must be what `entry` expects, until the task is gone. To be called once.
+    /// `this` must live, and stay where it is, until the task is gone. To be called once.
     #[inline(never)]
     pub(crate) unsafe fn create(
-        &self,
+        this: *const Self,
         name: &fmt::Arguments<'_>,
         affinity: &Affinity<'_>,
         priority: Option<Priority>,
-        entry: Entry,
-        data: *const c_void,
     ) -> Result {
         affinity.check()?;
+        // SAFETY: By the safety requirements.
+        let kthread = unsafe { &*this };
         let plain = Plain::new(name);
         let format = plain
             .as_ref()
             .map_or(c"%pA".as_char_ptr(), Plain::as_char_ptr);
         // SAFETY: `%pA` takes a pointer to `fmt::Arguments`; a plain name takes nothing, and has no
         // use for it. Both live until the C function has formatted the name, before it returns. The
-        // caller answers for `entry` and `data`.
-        let task = from_err_ptr(unsafe {
+        // caller answers for `this`, which is what `enter` expects.
+        let task = from_err_ptr(killable(|| unsafe {
             bindings::kthread_create_on_node(
-                Some(entry),
-                data.cast_mut(),
+                Some(Self::enter),
+                this.cast_mut().cast::<c_void>(),
                 affinity.node(),
                 format,
                 core::ptr::from_ref(name).cast::<c_void>(),
             )
-        })?;
+        })?)?;
         // SAFETY: A task that has not been woken yet can't end, so it is valid. `Task` is a
         // transparent wrapper of `struct task_struct`.
         let task = unsafe { &*task.cast::<Task>() };
         // INVARIANT: The task comes from `kthread_create_on_node()`, and nobody knows it yet.
-        self.task.populate(task.into());
+        kthread.task.populate(task.into());
         if let Some(priority) = priority {
             priority.give(task);
         }
         // SAFETY: As above; it sleeps until this has been called, the one time.
         unsafe { affinity.tie(task) }
+    }
+
+    /// The function of all threads of the library, by which they know each other.
+    ///
+    /// # Safety
+    ///
+    /// `data` must point to a thread, which has been woken, or is buried.
+    unsafe extern "C" fn enter(data: *mut c_void) -> c_int {
+        let kthread = data.cast::<Self>().cast_const();
+        // SAFETY: By the safety requirements and the type invariants.
+        unsafe { ((*kthread).entry)(kthread) };
+        // The result travels in the slot: this number tells nothing to anybody.
+        0
+    }
+
+    /// The calling thread, if it is one of this copy of the library.
+    ///
+    /// # Safety
+    ///
+    /// What is returned must be used no longer than what the thread calls now is under way.
+    #[inline]
+    unsafe fn current<'a>() -> Option<&'a Self> {
+        if is_of_kernel() {
+            // SAFETY: By the safety requirements.
+            unsafe { Self::current_of_kernel() }
+        } else {
+            None
+        }
+    }
+
+    /// The same for a caller that is a task of the kernel's.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::current`].
+    #[inline(never)]
+    unsafe fn current_of_kernel<'a>() -> Option<&'a Self> {
+        let task = Task::current_raw();
+        // SAFETY: The current task is valid.
+        let function = unsafe { bindings::kthread_func(task) };
+        if !core::ptr::addr_eq(function, Self::enter as *const c_void) {
+            return None;
+        }
+        // SAFETY: The function says that the task was made by `create`, so its data point to a
+        // thread: this one, which lives while it runs code that can call this.
+        Some(unsafe { &*bindings::kthread_data(task).cast::<Self>() })
     }
 
     /// Who wants it to hold still.
@@ -190,12 +264,12 @@ impl Kthread {
         comm
     }
 
-    /// Breaks the interruptible and killable waits of a thread that listens. May be called in any
+    /// Breaks all waits of a thread that is in [`Reach::killable`], or was. May be called in any
     /// context.
     #[inline(never)]
-    pub(crate) fn interrupt_task(task: &Task) {
+    pub(crate) fn kill_task(task: &Task) {
         // Noted first, so that whoever sees what the signal has caused sees this too.
-        LAST_INTERRUPT.xchg(clock::jiffies(), Full);
+        LAST_KILL.xchg(clock::jiffies(), Full);
         // SAFETY: The reference keeps the task valid; a task that has ended is left alone by
         // `send_sig()`. The last argument says that the kernel sends it.
         unsafe { bindings::send_sig(bindings::SIGKILL as i32, task.as_ptr(), 1) };
@@ -209,11 +283,11 @@ impl Kthread {
         unsafe { bindings::send_sig(signal.number(), task, 0) };
     }
 
-    /// Whether any thread has been interrupted since then, in jiffies.
+    /// Whether a killable wait of any thread has been broken since then, in jiffies.
     #[inline(never)]
-    pub(crate) fn was_one_interrupted_since(then: Jiffies) -> bool {
+    pub(crate) fn was_one_killed_since(then: Jiffies) -> bool {
         // Jiffies wrap around.
-        LAST_INTERRUPT.load(Acquire).wrapping_sub(then) as isize >= 0
+        LAST_KILL.load(Acquire).wrapping_sub(then) as isize >= 0
     }
 }
 
@@ -260,21 +334,12 @@ impl World for Kthread {
 
     #[inline]
     fn interrupt(&self) {
-        // Where nobody listens yet it would be lost, at a price.
-        if self.listens.load(Relaxed) {
-            self.task().map(Self::interrupt_task);
-        }
+        self.reach();
     }
 
-    /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and
-    /// only then: the `kill -9` of user space stays without effect.
-    #[inline(never)]
+    #[inline]
     fn listen(&self) {
-        // SAFETY: Changes a signal action of the current task, under its lock.
-        unsafe { sys::threadline_allow_interrupt() };
-        // Full, as is the flag that is set before an interrupt: either that sees this, or what
-        // comes next sees the flag.
-        self.listens.xchg(true, Full);
+        self.open();
         if self.freezable {
             // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
             // sleep, and does so here if the machine is about to.
@@ -318,5 +383,32 @@ impl World for Kthread {
 
     fn wait_until(&self, milestone: Milestone, deadline: Self::Deadline) -> bool {
         self.events.wait_until(milestone, deadline)
+    }
+}
+
+impl Reached for Kthread {
+    fn ear(&self) -> &Ear {
+        &self.ear
+    }
+
+    #[inline(never)]
+    fn nudge(&self) {
+        if let Some(task) = self.as_raw() {
+            // SAFETY: The `ARef` keeps the task valid.
+            unsafe { sys::threadline_nudge(task.cast()) };
+        }
+    }
+
+    /// A kernel thread ignores all signals. This lets SIGKILL in when the kernel sends it, and
+    /// only then: the `kill -9` of user space stays without effect.
+    #[inline(never)]
+    fn let_in(&self) {
+        // SAFETY: Changes a signal action of the current task, under its lock.
+        unsafe { sys::threadline_allow_kill() };
+    }
+
+    #[inline(never)]
+    fn kill(&self) {
+        self.task().map(Self::kill_task);
     }
 }

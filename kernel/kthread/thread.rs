@@ -132,9 +132,8 @@ impl<T: Send + 'static> Thread<T> {
     /// value.
     ///
     /// It is a killable wait. A stop breaks it where the caller is a body, too, but the log can't
-    /// tell its line then: a body uses [`AnyStop::wait_ready`](crate::AnyStop::wait_ready). It is
-    /// not for a [shield](crate::AnyStop::shield): a stop that has come there before does not break
-    /// it.
+    /// tell its line then: a body uses [`AnyStop::wait_ready`](crate::AnyStop::wait_ready). A
+    /// [shield](crate::AnyStop::shield) does not hide the stop from it.
     ///
     /// If it ended before that without a value, this is its error, which [`Self::join`] gives as
     /// well. If the caller is killed or stopped while it waits:

@@ -9,11 +9,15 @@ use std::{env, fs};
 #[path = "src/mutants.rs"]
 mod mutants;
 
+#[path = "src/reach_mutants.rs"]
+mod reach_mutants;
+
 #[path = "src/chore_mutants.rs"]
 mod chore_mutants;
 
 use chore_mutants::CHORE_MUTANTS;
 use mutants::{Mutant, MUTANTS};
+use reach_mutants::REACH_MUTANTS;
 
 /// A part of the protocol, in `kernel/kthread`, or of the model around it.
 enum Part {
@@ -24,8 +28,9 @@ enum Part {
 use Part::{Model, Protocol};
 
 /// What it takes to try a thread.
-const THREADS: [Part; 6] = [
+const THREADS: [Part; 7] = [
     Protocol("life"),
+    Protocol("reach"),
     Protocol("slot"),
     Model("events"),
     Model("block"),
@@ -45,9 +50,13 @@ fn main() {
     };
     println!("cargo::rerun-if-changed={}", places.kernel.display());
     println!("cargo::rerun-if-changed=src/mutants.rs");
+    println!("cargo::rerun-if-changed=src/reach_mutants.rs");
     println!("cargo::rerun-if-changed=src/chore_mutants.rs");
 
-    let of_threads = MUTANTS.iter().map(|mutant| module(mutant, &[], &places));
+    let of_threads = MUTANTS
+        .iter()
+        .chain(REACH_MUTANTS)
+        .map(|mutant| module(mutant, &[], &places));
     let of_chores = CHORE_MUTANTS
         .iter()
         .map(|mutant| module(mutant, &CHORES, &places));

@@ -6,10 +6,11 @@
 //!
 //! - a new task sleeps until it is woken, by its maker or by `kthread_stop()`;
 //! - a `kthread_stop()` that comes before the task's first step makes it skip its function;
-//! - `kthread_stop()` breaks interruptible waits, and not killable ones;
+//! - `kthread_stop()` and a nudge break interruptible waits, and not killable ones;
 //! - a second `kthread_stop()` on one task never returns: the event of its exit is `complete()`d
 //!   for one;
-//! - a signal to a task that does not listen is lost;
+//! - a nudge wakes a new task up too;
+//! - a signal to a task that does not let it in is lost;
 //! - other signals come too, and break interruptible waits.
 //!
 //! The kernel's locks are modelled one by one, so that nothing is ordered which is not ordered
@@ -19,7 +20,8 @@ use std::sync::OnceLock;
 
 use super::block::{Block, Outcome, Owned, Stopped};
 use super::life::{Life, Milestone, NotGone, Protocol, World};
-use super::platform::{thread, Arc, AtomicFlag, Condvar, Full, Mutex, Relaxed};
+use super::platform::{thread, Arc, Condvar, Mutex, Relaxed};
+use super::reach::{Ear, Reach, Reached};
 
 /// What a body returns.
 pub type Result = std::result::Result<u32, Stopped>;
@@ -33,7 +35,8 @@ struct Task {
     woken: bool,
     /// `KTHREAD_SHOULD_STOP`.
     should_stop: bool,
-    listens: bool,
+    /// A fatal signal is not ignored.
+    lets_in: bool,
     /// A fatal signal is pending.
     killed: bool,
     /// Something else is pending that breaks interruptible waits.
@@ -42,9 +45,9 @@ struct Task {
     awaited: bool,
 }
 
-/// How a thread waits.
+/// How a task waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
+enum Wait {
     Interruptible,
     Killable,
 }
@@ -58,8 +61,7 @@ pub struct Kthread {
     exited: Mutex<usize>,
     exit: Condvar,
     current: OnceLock<thread::ThreadId>,
-    /// What the library knows of it: where nobody listens, no signal is sent.
-    listens: AtomicFlag,
+    ear: Ear,
     block: Block<Body>,
 }
 
@@ -73,7 +75,7 @@ impl Kthread {
             exited: Mutex::new(0),
             exit: Condvar::new(),
             current: OnceLock::new(),
-            listens: AtomicFlag::new(false),
+            ear: Ear::new(),
             block: Block::new(Box::new(body)),
         });
         thread::spawn({
@@ -151,12 +153,12 @@ impl Kthread {
     }
 
     /// A wait of the body's, through its `Stop`.
-    pub fn wait(&self, wait: Wait) -> std::result::Result<(), Stopped> {
+    pub fn wait(&self) -> std::result::Result<(), Stopped> {
         loop {
             if self.life.is_asked() {
                 return Err(Stopped);
             }
-            if self.sleep(wait) {
+            if self.sleep(Wait::Interruptible) {
                 return Ok(());
             }
             self.broken(|| self.life.is_asked());
@@ -170,10 +172,31 @@ impl Kthread {
         }
     }
 
-    /// A killable wait of the kernel's own, in a function that the body calls: it knows nothing
-    /// of the flag. `false` if it was broken.
-    pub fn wait_in_kernel(&self) -> bool {
+    /// A killable wait of the kernel's, by `Stop::killable()`.
+    pub fn wait_killable(&self) -> std::result::Result<(), Stopped> {
+        self.in_killable(|| self.sleep_killable())
+    }
+
+    /// `Stop::killable()` with a function that fails if a wait of its was broken.
+    pub fn in_killable(&self, call: impl FnOnce() -> bool) -> std::result::Result<(), Stopped> {
+        match self.killable(call) {
+            Some(true) => Ok(()),
+            _ => {
+                assert!(self.life.is_asked(), "broken by nobody");
+                Err(Stopped)
+            }
+        }
+    }
+
+    /// That wait itself: it knows nothing of the flag. `false` if it was broken.
+    pub fn sleep_killable(&self) -> bool {
         self.sleep(Wait::Killable)
+    }
+
+    /// An interruptible wait of the kernel's own, in a function that the body calls: it knows
+    /// nothing of the flag. `false` if it was broken.
+    pub fn wait_in_kernel(&self) -> bool {
+        self.sleep(Wait::Interruptible)
     }
 
     /// `Thread::wait_ready()`.
@@ -210,14 +233,11 @@ impl World for Kthread {
     }
 
     fn interrupt(&self) {
-        if self.listens.load(Relaxed) {
-            self.stir(|task| task.killed |= task.listens);
-        }
+        self.reach();
     }
 
     fn listen(&self) {
-        self.task.lock().unwrap().listens = true;
-        self.listens.xchg(true, Full);
+        self.open();
     }
 
     fn forget_interrupts(&self) {
@@ -253,5 +273,26 @@ impl World for Kthread {
 
     fn wait_until(&self, milestone: Milestone, (): ()) -> bool {
         self.block.events.is_reached(milestone)
+    }
+}
+
+impl Reached for Kthread {
+    fn ear(&self) -> &Ear {
+        &self.ear
+    }
+
+    fn nudge(&self) {
+        self.stir(|task| {
+            assert!(task.woken, "it has not begun, and would now");
+            task.notified = true;
+        });
+    }
+
+    fn let_in(&self) {
+        self.task.lock().unwrap().lets_in = true;
+    }
+
+    fn kill(&self) {
+        self.stir(|task| task.killed |= task.lets_in);
     }
 }

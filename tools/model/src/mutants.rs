@@ -4,7 +4,8 @@
 //! the scenario that notices.
 //!
 //! `build.rs` makes a module of each. It fails if a text is not in the file exactly once, so the
-//! list follows the protocol. Those that only a chore notices are in `chore_mutants.rs`.
+//! list follows the protocol. Those of how a thread is reached are in `reach_mutants.rs`, those that
+//! only a chore notices in `chore_mutants.rs`.
 
 /// One change to the protocol.
 pub struct Mutant {

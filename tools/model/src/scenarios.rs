@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::block::{Outcome, Owned, Stopped};
-use super::kthread::{Kthread, Result, Wait};
+use super::kthread::{Kthread, Result};
 use super::life::{Protocol, World};
 use super::platform::{thread, Arc, AtomicUsize};
 
@@ -29,7 +29,7 @@ fn value(_: &Kthread) -> Result {
 
 /// A body that waits until it is stopped, where only a fatal signal reaches it.
 fn until_stopped(kthread: &Kthread) -> Result {
-    kthread.wait(Wait::Killable)?;
+    kthread.wait_killable()?;
     Ok(VALUE)
 }
 
@@ -114,7 +114,7 @@ pub fn asked_before_it_runs() {
 /// A stop while other signals come, and break waits that they are not meant for.
 pub fn stop_among_signals() {
     let kthread = Kthread::spawn(|kthread| {
-        let waited = kthread.wait(Wait::Interruptible);
+        let waited = kthread.wait();
         // What the kernel itself would wait for in clean-up code is broken too.
         assert!(!kthread.wait_in_kernel());
         waited.map(|()| VALUE)
@@ -128,10 +128,38 @@ pub fn stop_among_signals() {
     signals.join().unwrap();
 }
 
+/// It is in one killable call, in another, and then waits interruptibly. Asked to stop, it ends
+/// without anybody who buries it, wherever it is.
+pub fn stop_after_killable_calls() {
+    let kthread = Kthread::spawn(|kthread| {
+        kthread.in_killable(|| true)?;
+        kthread.in_killable(|| true)?;
+        kthread.wait()?;
+        Ok(VALUE)
+    });
+    kthread.ask();
+    kthread.wait_ended();
+    assert_eq!(kthread.join_outcome(), Outcome::Stopped);
+}
+
+/// The same for one that is in a killable call within another, and then goes on with that.
+pub fn stop_in_nested_calls() {
+    let kthread = Kthread::spawn(|kthread| {
+        kthread.in_killable(|| {
+            let inner = kthread.in_killable(|| true);
+            inner.is_ok() && kthread.sleep_killable()
+        })?;
+        Ok(VALUE)
+    });
+    kthread.ask();
+    kthread.wait_ended();
+    assert_eq!(kthread.join_outcome(), Outcome::Stopped);
+}
+
 /// Signals alone end no wait.
 pub fn signals_without_a_stop() {
     let kthread = Kthread::spawn(|kthread| {
-        kthread.wait(Wait::Interruptible)?;
+        kthread.wait()?;
         Ok(VALUE)
     });
     let signals = beside(&kthread, |kthread| {

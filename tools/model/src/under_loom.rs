@@ -18,6 +18,9 @@ pub mod platform {
 #[path = "../../../kernel/kthread/life.rs"]
 mod life;
 
+#[path = "../../../kernel/kthread/reach.rs"]
+mod reach;
+
 #[path = "../../../kernel/kthread/rounds.rs"]
 mod rounds;
 

@@ -9,7 +9,7 @@ use shuttle::rand::{thread_rng, Rng};
 
 use block::{Outcome, Owned, Stopped};
 use item::{Again, Delay, Item};
-use kthread::{Kthread, Wait};
+use kthread::Kthread;
 use life::{Protocol, World};
 use rounds::Queued;
 
@@ -26,6 +26,9 @@ pub mod platform {
 
 #[path = "../../../kernel/kthread/life.rs"]
 mod life;
+
+#[path = "../../../kernel/kthread/reach.rs"]
+mod reach;
 
 #[path = "../../../kernel/kthread/rounds.rs"]
 mod rounds;
@@ -92,8 +95,8 @@ fn some_body() -> impl FnOnce(&Kthread) -> kthread::Result + Send {
     move |kthread| {
         for _ in 0..waits {
             match thread_rng().gen_range(0..4) {
-                0 => kthread.wait(Wait::Interruptible)?,
-                1 => kthread.wait(Wait::Killable)?,
+                0 => kthread.wait()?,
+                1 => kthread.wait_killable()?,
                 2 => kthread.ready(),
                 _ => assert_eq!(kthread.stop(), Outcome::Itself),
             }

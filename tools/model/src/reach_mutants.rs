@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What could be wrong with how a thread is reached where it waits. See `mutants.rs`.
+
+use super::mutants::{Mutant, DEADLOCK};
+
+/// All of them.
+pub const REACH_MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "listens_without_a_full_barrier",
+        file: "reach.rs",
+        from: "listens.xchg(true, Full)",
+        to: "listens.xchg(true, Relaxed)",
+        caught_by: "stop_among_signals",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "says_that_it_is_killable_without_a_full_barrier",
+        file: "reach.rs",
+        from: "killable.xchg(true, Full)",
+        to: "killable.xchg(true, Relaxed)",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "says_that_it_is_killable_and_does_not_look_again",
+        file: "reach.rs",
+        from: "        let result = if self.life().is_asked() {
+            None
+        } else {
+            Some(call())
+        };",
+        to: "        let result = Some(call());",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "looks_before_it_says_that_it_is_killable",
+        file: "reach.rs",
+        from: "        let outer = self.ear().killable.xchg(true, Full);
+        let result = if self.life().is_asked() {",
+        to: "        let asked = self.life().is_asked();
+        let outer = self.ear().killable.xchg(true, Full);
+        let result = if asked {",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "does_not_let_the_signal_in",
+        file: "reach.rs",
+        from: "        self.let_in();
+",
+        to: "",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "kills_where_a_nudge_would_do",
+        file: "reach.rs",
+        from: "if self.ear().killable.load(Relaxed) {",
+        to: "if true {",
+        caught_by: "stop_among_signals",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "nudges_where_it_should_kill",
+        file: "reach.rs",
+        from: "if self.ear().killable.load(Relaxed) {",
+        to: "if false {",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "nudges_one_that_has_not_begun",
+        file: "reach.rs",
+        from: "        if !self.ear().listens.load(Relaxed) {
+            return;
+        }
+",
+        to: "",
+        caught_by: "never_woken",
+        with: "it has not begun",
+    },
+    Mutant {
+        name: "inner_call_ends_the_outer",
+        file: "reach.rs",
+        from: "killable.store(outer, Relaxed)",
+        to: "killable.store(outer && false, Relaxed)",
+        caught_by: "stop_in_nested_calls",
+        with: DEADLOCK,
+    },
+];
