@@ -5,9 +5,11 @@
 //! `setpriv --pdeathsig`, so that it also ends when the lab is killed outright.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io::Read;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
@@ -26,9 +28,11 @@ pub struct Guarded {
 }
 
 /// A command for `program` that ends with the lab.
-pub fn command(program: &str) -> Command {
+pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--", program]);
+    command
+        .args(["--pdeathsig", "KILL", "--"])
+        .arg(program.as_ref());
     command
 }
 
@@ -39,6 +43,33 @@ pub fn spawn(command: Command) -> anyhow::Result<Guarded> {
     Ok(Guarded {
         child: child.recv()??,
     })
+}
+
+/// What `command` (made by [`command`]) prints until it ends.
+pub fn output(mut command: Command) -> anyhow::Result<Output> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = spawn(command)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // Both at once: a program whose words nobody reads stands still.
+    let errors = thread::spawn(move || all_of(stderr));
+    let stdout = all_of(stdout)?;
+    let stderr = errors.join().expect("reading does not panic")?;
+    Ok(Output {
+        status: child.wait()?,
+        stdout,
+        stderr,
+    })
+}
+
+fn all_of(pipe: Option<impl Read>) -> std::io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut all)?;
+    }
+    Ok(all)
 }
 
 /// Starts programs on a thread that never ends: the kernel takes the end of the *thread* that
@@ -100,5 +131,32 @@ impl Deref for Guarded {
 impl DerefMut for Guarded {
     fn deref_mut(&mut self) -> &mut Child {
         &mut self.child
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Output {
+        let mut sh = command("sh");
+        sh.args(["-c", script]);
+        output(sh).unwrap()
+    }
+
+    #[test]
+    fn a_program_whose_output_is_wanted_is_in_a_group_of_its_own() {
+        // The fifth field is its group; it is killed by that when the lab is interrupted.
+        let said = shell("read -r pid _ _ _ group _ </proc/$$/stat; echo $pid $group");
+        let said = String::from_utf8(said.stdout).unwrap();
+        let (pid, group) = said.trim().split_once(' ').unwrap();
+        assert_eq!(pid, group);
+    }
+
+    #[test]
+    fn both_outputs_are_read_to_their_ends() {
+        let said = shell("head -c 200000 /dev/zero >&2; head -c 200000 /dev/zero; exit 3");
+        assert_eq!((said.stdout.len(), said.stderr.len()), (200_000, 200_000));
+        assert_eq!(said.status.code(), Some(3));
     }
 }

@@ -91,7 +91,7 @@ impl Root {
 
     /// What `script` prints in the root.
     pub fn output(&self, script: &str, args: &[&str]) -> Result<String> {
-        let output = self.script(script, args).stdin(Stdio::null()).output()?;
+        let output = children::output(self.script(script, args))?;
         anyhow::ensure!(
             output.status.success(),
             "{script:?} in the toolchain root: {}",

@@ -4,7 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -22,7 +22,7 @@ use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab, debug_kernel};
 use crate::steps::Key;
 use crate::vm::{Accel, Vm};
-use crate::{bench, commands, parity};
+use crate::{bench, children, commands, parity};
 
 mod debug;
 mod junit;
@@ -439,11 +439,9 @@ fn run_host_test(program: &Path, test: &str) -> Result<()> {
 
 /// What a test program prints; if it fails, that and what it says besides are the error.
 fn said_by(program: &Path, arguments: &[&str]) -> Result<String> {
-    let mut command = Command::new(program);
+    let mut command = children::command(program);
     command.args(arguments).current_dir(std::env::temp_dir());
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+    let output = children::output(command)?;
     anyhow::ensure!(
         output.status.success(),
         "{}\n{}{}",

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use super::Lab;
 use super::kernel::Kernel;
 use super::modules::{self, BUILD, SOURCES};
+use crate::children;
 use crate::fail::Failure;
 use crate::root::Root;
 use crate::steps::{Key, files_below};
@@ -68,8 +69,7 @@ pub fn crates(root: &Root, source: &Path, release: &str) -> Result<()> {
     for folder in SOURCES {
         modules::mirror(&source.join(folder), &root.host(BUILD).join(folder))?;
     }
-    let mut make = root.script(RUSTDOC, &[Kernel::TREE, release]);
-    let output = make.output().context("cannot start make")?;
+    let output = children::output(root.script(RUSTDOC, &[Kernel::TREE, release]))?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),

@@ -2,12 +2,12 @@
 //! the Rust symbols match. It sets nothing up.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::Result;
 
 use super::kernel::{self, Comparison, Kernel};
 use super::{Lab, SERIES, SUITE};
+use crate::children;
 
 /// Prints the findings; tells whether all that the lab needs is there.
 pub fn examine(lab: &Lab) -> Result<bool> {
@@ -62,7 +62,9 @@ pub fn examine(lab: &Lab) -> Result<bool> {
 }
 
 fn first_line(program: &str, argument: &str) -> Option<String> {
-    let output = Command::new(program).arg(argument).output().ok()?;
+    let mut command = children::command(program);
+    command.arg(argument);
+    let output = children::output(command).ok()?;
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .next()

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::kernel::Kernel;
 use super::modules::{self, BUILD, SOURCES};
+use crate::children;
 use crate::fail::Failure;
 use crate::root::Root;
 use crate::steps::files_below;
@@ -23,8 +24,7 @@ pub fn check(root: &Root, source: &Path, release: &str) -> Result<()> {
     for folder in SOURCES {
         modules::mirror(&source.join(folder), &root.host(BUILD).join(folder))?;
     }
-    let output = root.script(MAKE, &[Kernel::TREE, release]).output();
-    let output = output.context("cannot start make")?;
+    let output = children::output(root.script(MAKE, &[Kernel::TREE, release]))?;
     let said = String::from_utf8_lossy(&output.stderr);
     let words = said.lines().filter(|line| !line.starts_with("make"));
     ensure!(
