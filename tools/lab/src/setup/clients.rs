@@ -73,7 +73,8 @@ find . | LC_ALL=C sort | cpio -o -H newc --quiet >../clients.cpio
 pub fn add(lab: &Lab, image: &Image) -> Result<Image> {
     let key = Key::default().text(SUITE).text(PACKAGES).text(FETCH);
     let key = key.finish();
-    lab.steps.step(
+    lab.steps.step_before(
+        &["clients"],
         "clients-packages",
         "Guest: Debian's clients of a modem",
         &key,
