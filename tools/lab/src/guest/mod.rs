@@ -41,6 +41,7 @@ pub mod uevents;
 pub mod usbfs;
 pub mod words;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Mutex;
@@ -66,6 +67,16 @@ impl Host {
     /// Tells a fact that the job shows.
     pub fn note(&self, text: impl Into<String>) {
         self.say(&FromGuest::Note(text.into()));
+    }
+
+    /// Tells of each of `things` when its turn comes: a long job that says nothing meanwhile would
+    /// be taken for one that hangs.
+    pub fn tell_each<T: fmt::Debug>(
+        &self,
+        what: &str,
+        things: impl Iterator<Item = T>,
+    ) -> impl Iterator<Item = T> {
+        things.inspect(move |thing| self.note(format!("{what} {thing:?}")))
     }
 
     /// Begins a part of the account.
@@ -149,5 +160,29 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
     FromGuest::Done {
         error: result.err().map(|error| format!("{error:#}")),
         kernel_log,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, read_to_string};
+
+    use super::*;
+
+    #[test]
+    fn a_long_job_says_how_far_it_is_as_it_goes() {
+        let path = std::env::temp_dir().join(format!("lab-said-{}", std::process::id()));
+        let mut said = File::options();
+        let said = said.create(true).truncate(true).read(true).write(true);
+        let mut said = said.open(&path).unwrap();
+        let host = Host(Mutex::new(said.try_clone().unwrap()));
+        let mut batches = host.tell_each("now", [[1, 2], [3, 4]].iter());
+        batches.next();
+        said.rewind().unwrap();
+        assert_eq!(
+            read_to_string(&said).unwrap(),
+            "{\"Note\":\"now [1, 2]\"}\n"
+        );
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -156,7 +156,8 @@ pub fn kernel_test(index: usize, name: &str, host: &Host) -> Result<()> {
         );
         result
     };
-    let failed = starve(ever_fewer_places(), Shortage::at, attempt)?;
+    let places = host.tell_each("now allocation", ever_fewer_places());
+    let failed = starve(places, Shortage::at, attempt)?;
     tell(name, failed, host)
 }
 
@@ -175,7 +176,8 @@ pub fn detached_threads(host: &Host) -> Result<()> {
         plugged::wait_until("the module goes", || modules::rmmod("kthread_test").is_ok())?;
         result
     };
-    let failed = starve(ever_fewer_places(), shortage, attempt)?;
+    let places = host.tell_each("now allocation", ever_fewer_places());
+    let failed = starve(places, shortage, attempt)?;
     tell("detached threads", failed, host)
 }
 
@@ -240,7 +242,8 @@ pub fn modem(host: &Host) -> Result<()> {
         Ok(())
     };
     let shortage = |bytes| Shortage::after(bytes, code);
-    let failed = starve(places.take(100), shortage, attempt)?;
+    let places = host.tell_each("now after bytes", places.take(100));
+    let failed = starve(places, shortage, attempt)?;
     tell("a modem", failed, host)?;
     modules::unload()
 }

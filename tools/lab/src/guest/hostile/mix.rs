@@ -58,6 +58,7 @@ pub fn play(seed: u64, host: &Host) -> Result<()> {
     let mut done = Vec::new();
     for _ in 0..STEPS {
         let step = mix.random.step();
+        host.note(format!("now {step:?}"));
         done.push(step);
         mix.make(step)
             .with_context(|| format!("{SEED}={seed}: {done:?}"))?;

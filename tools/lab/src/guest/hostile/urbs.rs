@@ -57,7 +57,7 @@ fn at_each(host: &Host, fate: Fate, over: impl Fn(&Plugged) -> Result<()>) -> Re
     let options = short()?;
     let transfers: Vec<_> = transfers_of_an_init(&options)?.collect();
     host.note(format!("an init has {} transfers", transfers.len()));
-    for batch in transfers.chunks(BATCH) {
+    for batch in host.tell_each("now transfers", transfers.chunks(BATCH)) {
         let plug = |&number: &u64| Plugged::new(options.clone().fault(Fault::AtUrb(number, fate)));
         let modems = batch.iter().map(plug).collect::<Result<Vec<_>>>()?;
         for (modem, number) in modems.iter().zip(batch) {
