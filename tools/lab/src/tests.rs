@@ -26,6 +26,7 @@ use crate::{bench, children, commands, parity};
 
 mod debug;
 mod junit;
+mod memory;
 mod panics;
 mod quotes;
 mod sources;
@@ -263,17 +264,8 @@ const MACHINE_MEMORY: usize = 2_500_000;
 fn machines_here() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let enough = processors + processors.div_ceil(2);
-    enough.min(memory_here() / MACHINE_MEMORY).max(1)
-}
-
-/// The memory that can be had, in KiB.
-fn memory_here() -> usize {
-    let table = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = table
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let number = available.and_then(|rest| rest.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+    let memory = memory::available(Path::new("/"));
+    enough.min(memory / MACHINE_MEMORY).max(1)
 }
 
 /// Our modules beside the stock C ones, as a user sees them.
