@@ -119,7 +119,11 @@ fn common_first(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
         }
         first.push(word);
         if value.is_none() {
-            first.extend(words.next());
+            let Some(value) = words.next() else {
+                // The next word must not be taken for it: there is none, then.
+                return first;
+            };
+            first.push(value);
         }
     }
     first.append(&mut rest);
@@ -293,6 +297,19 @@ mod cases {
         drop(alone);
         assert!(!held());
         fs::remove_dir_all(&lab.source).unwrap();
+    }
+
+    #[test]
+    fn a_common_option_at_the_end_asks_for_its_value() {
+        for line in [
+            "lab test stop:: --accel",
+            "lab run --accel",
+            "lab run --mirror",
+        ] {
+            let words = common_first(line.split(' ').map(OsString::from));
+            let error = Cli::try_parse_from(words).map(drop).unwrap_err();
+            assert!(error.to_string().contains("a value is required"), "{error}");
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod junit;
 mod memory;
 mod panics;
 mod quotes;
+mod script;
 mod sources;
 
 /// A scenario that says nothing for so long hangs.
@@ -142,6 +143,7 @@ fn stock_tests(
 ) -> Result<Vec<Trial>> {
     let mut trials = host_tests(lab, ground)?;
     trials.extend(sources::trials(lab, kernel, ground));
+    trials.extend(script::trials(lab, ground));
     trials.extend(lab_tests(ground));
     trials.extend(kernel_tests(cases, ground));
     trials.extend(
