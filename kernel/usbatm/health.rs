@@ -25,7 +25,8 @@ pub(crate) struct Health {
 
 impl Health {
     /// So many failures in a row are none that passes: an endpoint that failed is left alone for a
-    /// moment, so it takes a second to fail so often.
+    /// moment, so it takes a second to fail so often, and five where each time the first transfer
+    /// is refused.
     const MAX_FAILURES: u32 = 50;
 
     pub(crate) const fn new() -> Self {
@@ -42,7 +43,7 @@ impl Health {
         self.failures.store(0, Relaxed);
     }
 
-    /// A transfer failed.
+    /// A transfer failed, or was not taken.
     pub(crate) fn failed(&self, error: Error) {
         self.errno.store(error.to_errno(), Relaxed);
         // An endpoint that is halted refuses all transfers until it is selected anew.

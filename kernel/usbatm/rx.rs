@@ -17,12 +17,14 @@
 //! # What a modem can't do
 //!
 //! Cells may come for connections that nobody has open, packets may lack their ends or be wrong in
-//! any way, transfers may be cut anywhere or fail: all that is counted, and nothing is believed.
+//! any way, transfers may be cut anywhere or fail, or not even be taken by the host controller: all
+//! that is counted, and nothing is believed.
 //! What is gathered is bounded by what a connection's owner wants to receive, and what waits for
 //! the bottom half by [`MAX_ARRIVED`]. An endpoint that fails is left alone for a moment, so that
 //! it can't keep a processor busy.
 
 use crate::{
+    modem::is_gone,
     traffic::{
         was_cancelled,
         Rare,
@@ -154,15 +156,15 @@ impl Rx {
     /// calls one of them can wait for it afterwards.
     pub(crate) fn revive(&self, stream: &Stream<Self>) {
         let is_flowing = self.state.lock().flowing;
-        if is_flowing && stream.start().is_err() {
-            self.revive_later();
+        if is_flowing {
+            self.submitted(stream.start());
         }
     }
 
-    fn revive_later(&self) {
-        let state = self.state.lock();
-        if let (Some(traffic), true) = (&state.traffic, state.flowing) {
-            traffic.queue_revival();
+    /// Transfers were submitted, or not, which is a failure like any other.
+    fn submitted(&self, result: Result) {
+        if let Err(error) = result {
+            self.state.lock().failed(error);
         }
     }
 
@@ -235,15 +237,14 @@ impl usb::Handler for Rx {
                 let packets = state.hand_over(alone.is_some());
                 drop(state);
                 let whole = transfer.capacity();
-                if transfer.submit(whole).is_err() {
-                    self.revive_later();
-                }
+                self.submitted(transfer.submit(whole));
                 packets.push_all();
             }
             Err(error) if was_cancelled(error) => {}
             Err(error) => {
                 // Idle before it is to be submitted again: whoever does that takes idle ones only.
                 drop(transfer);
+                state.splitter.reset();
                 state.failed(error);
             }
         }
@@ -277,17 +278,16 @@ impl State {
         core::mem::take(&mut self.arrived)
     }
 
-    /// A transfer failed: it is submitted again later.
+    /// A transfer failed, or was not taken: it is submitted again later.
     fn failed(&mut self, error: Error) {
-        self.splitter.reset();
-        let is_due = self.complaint.is_due();
-        if let Some(traffic) = &self.traffic {
-            traffic.rx_health.failed(error);
-            if is_due {
-                traffic.complain("receiving", error);
-            }
-            traffic.queue_revival();
+        let (Some(traffic), true) = (&self.traffic, self.flowing) else {
+            return;
+        };
+        traffic.rx_health.failed(error);
+        if !is_gone(error) && self.complaint.is_due() {
+            traffic.complain("receiving", error);
         }
+        traffic.queue_revival();
     }
 
     /// An isochronous packet was lost, and with it the end of what came before it: the next one is

@@ -45,6 +45,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::silent_isochronous_modem_is_given_up", |_| {
         silent_isochronous_modem_is_given_up()
     }),
+    ("life::refused_reception_is_a_failure", |_| {
+        refused_reception_is_a_failure()
+    }),
     ("life::stalled_modem_is_brought_back", |_| {
         crashed_modem_is_brought_back(Crash::Stall)
     }),
@@ -300,6 +303,36 @@ fn silent_isochronous_modem_is_given_up() -> Result<()> {
         let told = kept.modem.told(&uevents);
         told.iter().any(|event| event == "failed")
     })
+}
+
+/// The host controller takes no transfer from a modem any more: it counts as one that has failed,
+/// and as soon as it does again, the modem is brought back.
+fn refused_reception_is_a_failure() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let log = Kmsg::from_now();
+    let mut kept = Kept::of(options(1).running())?;
+    modules::insmod(Driver::Ours, "usb_refuse", "")?;
+    let mut other = Pvc::open(kept.atm.number, 8, 36, 1500)?;
+    wait_until("user space is told that the modem has failed", || {
+        // Each packet that comes ends a transfer, which is not taken again.
+        let _ = other.send(&[0x5a; 40]);
+        let told = kept.modem.told(&uevents);
+        told.iter().any(|event| event == "failed")
+    })?;
+    kept.modem.await_file(
+        "last_error",
+        "the start of traffic failed: no memory (ENOMEM)",
+    )?;
+    for said in [
+        "receiving cells failed: ENOMEM",
+        "watching the line failed: no memory (ENOMEM)",
+    ] {
+        ensure!(log.has(said), "the log does not say {said:?}");
+    }
+    modules::rmmod("usb_refuse")?;
+    kept.modem.retry()?;
+    kept.modem.await_file("last_error", "")?;
+    kept.works()
 }
 
 /// A modem that fails each time soon after it was brought back is brought back at once the first

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Refuses the transfers that bring a modem's cells while it is loaded, as a host controller does
+ * that has no time left on its bus, or no memory.
+ *
+ * The controller's table of operations is copied, and one of them is replaced in the copy.
+ */
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/usb.h>
+#include <linux/usb/hcd.h>
+
+#define VENDOR 0x06b9
+#define PRODUCT 0x4061
+/* Where its cells come from. */
+#define ENDPOINT 7
+
+static int error = ENOMEM;
+module_param(error, int, 0444);
+MODULE_PARM_DESC(error, "what whoever submits a transfer is told");
+
+static bool isochronous;
+module_param(isochronous, bool, 0444);
+MODULE_PARM_DESC(isochronous, "whether isochronous transfers are refused, and not those in bulk");
+
+static struct usb_device *modem;
+static const struct hc_driver *real;
+static struct hc_driver ours;
+
+static bool is_refused(const struct urb *urb)
+{
+	return urb->dev == modem && usb_pipein(urb->pipe) &&
+	       usb_pipeendpoint(urb->pipe) == ENDPOINT &&
+	       (isochronous ? usb_pipeisoc(urb->pipe) : usb_pipebulk(urb->pipe));
+}
+
+static int enqueue(struct usb_hcd *hcd, struct urb *urb, gfp_t flags)
+{
+	return is_refused(urb) ? -error : real->urb_enqueue(hcd, urb, flags);
+}
+
+static int is_modem(struct usb_device *device, void *unused)
+{
+	if (le16_to_cpu(device->descriptor.idVendor) != VENDOR ||
+	    le16_to_cpu(device->descriptor.idProduct) != PRODUCT)
+		return 0;
+	modem = usb_get_dev(device);
+	return 1;
+}
+
+static int __init usb_refuse_init(void)
+{
+	struct usb_hcd *hcd;
+
+	usb_for_each_dev(NULL, is_modem);
+	if (!modem)
+		return -ENODEV;
+	hcd = bus_to_hcd(modem->bus);
+	real = hcd->driver;
+	ours = *real;
+	ours.urb_enqueue = enqueue;
+	smp_store_release(&hcd->driver, &ours);
+	return 0;
+}
+module_init(usb_refuse_init);
+
+static void __exit usb_refuse_exit(void)
+{
+	smp_store_release(&bus_to_hcd(modem->bus)->driver, real);
+	/* Whoever is in our operation has left it after that. */
+	synchronize_rcu_tasks();
+	usb_put_dev(modem);
+}
+module_exit(usb_refuse_exit);
+
+MODULE_DESCRIPTION("Refuses the transfers that bring a modem's cells");
+MODULE_AUTHOR("Threadline developers");
+MODULE_LICENSE("GPL");
