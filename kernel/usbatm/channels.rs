@@ -121,6 +121,12 @@ impl Layout {
 pub struct Choice([Option<Channels>; 3]);
 
 impl Choice {
+    /// What will do where the bus has no time left for isochronous transfers.
+    pub(crate) fn without_isochronous(self) -> Self {
+        let is_bulk = |channels: &Channels| !channels.rx.is_isochronous();
+        Self(self.0.map(|channels| channels.filter(is_bulk)))
+    }
+
     /// Selects the first that the modem doesn't refuse. Sleeps.
     pub(crate) fn select(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Channels> {
         let mut failure = ENODEV.into();

@@ -220,14 +220,37 @@ impl<M: Minidriver> Life<M> {
             modem.phase("the start-up sequence");
             minidriver.configure(stop, modem)?;
         }
-        let connected = this.start_line(stop, channels)?;
-        modem.phase("the start of traffic");
-        connected.traffic.start()?;
+        let connected = this.start_traffic(stop, channels)?;
         modem.is_up();
         modem.announce(stop, Event::Usable, Some(connected.atm.number()));
         this.awake.is_up();
         Self::start_watch(this, connected)?;
         Ok(())
+    }
+
+    /// Starts the line, and lets cells flow on these channels, or, where the bus has no time left
+    /// for isochronous transfers, on others.
+    fn start_traffic(&self, stop: &Stop, channels: Channels) -> kthread::Result<Connected> {
+        match self.try_to_start_traffic(stop, channels) {
+            Err(Error::Failed(ENOSPC)) if channels.rx.is_isochronous() => {}
+            done => return done,
+        }
+        dev_warn!(
+            self.modem,
+            "no time left on the bus for isochronous transfers - using bulk\n"
+        );
+        let choice = self.minidriver.channels().without_isochronous();
+        // As before the first was selected.
+        let _ = self.pause_traffic();
+        let channels = choice.select(stop, &self.modem)?;
+        self.try_to_start_traffic(stop, channels)
+    }
+
+    fn try_to_start_traffic(&self, stop: &Stop, channels: Channels) -> kthread::Result<Connected> {
+        let connected = self.start_line(stop, channels)?;
+        self.modem.phase("the start of traffic");
+        connected.traffic.start()?;
+        Ok(connected)
     }
 
     /// Starts the line, for the ATM device that there is, or for a new one.

@@ -192,6 +192,7 @@ fn words(error: Error) -> impl kernel::fmt::Display {
         ENODEV | ESHUTDOWN => "the modem is gone",
         EHOSTUNREACH => "the modem sleeps",
         ENOMEM => "no memory",
+        ENOSPC => "the bus has no time left for it",
         ENOENT => "there is no such thing",
         _ => "an error",
     };

@@ -77,6 +77,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("c_driver_isochronous::there_and_back", |_| {
         isochronous_there_and_back(Driver::C)
     }),
+    ("isochronous::bus_without_time_for_it", |_| {
+        isochronous_on_a_full_bus()
+    }),
     ("isochronous::lost_packet_ends_its_cell", |_| {
         lost_packet_ends_its_cell()
     }),
@@ -377,6 +380,28 @@ fn isochronous_there_and_back(driver: Driver) -> Result<()> {
     ensure!(setting(&modem) == Some(2));
     ensure!(log.has("isochronous transfer not supported - using bulk"));
     echo(&atm, 8, 35, 1500, 2).map(drop)
+}
+
+/// A modem has an isochronous endpoint, and selects it, but the bus has no time left for that: its
+/// cells come in bulk.
+fn isochronous_on_a_full_bus() -> Result<()> {
+    let log = Kmsg::from_now();
+    firmware::install()?;
+    let modem = Plugged::new(running())?;
+    modem.await_configured()?;
+    let refuse = format!("isochronous=1 error={}", libc::ENOSPC);
+    modules::insmod(Driver::Ours, "usb_refuse", &refuse)?;
+    load(Driver::Ours, "", "enable_isoc=1")?;
+    let atm = modem.await_up()?;
+    ensure!(
+        setting(&modem) == Some(ALTSETTING_BULK),
+        "the setting is {:?}",
+        setting(&modem)
+    );
+    ensure!(log.has("no time left on the bus for isochronous transfers - using bulk"));
+    echo(&atm, 8, 35, 1500, 2)?;
+    modules::unload()?;
+    modules::rmmod("usb_refuse")
 }
 
 /// When the bus loses isochronous packets, what was in them is missing, and nothing
