@@ -2,10 +2,11 @@
 
 //! A fixed set of URBs on one endpoint.
 //!
-//! A [`Stream`] owns its URBs and their buffers for its whole life; nothing is allocated while
-//! data flows. An URB is in one of two places: in flight, where the USB core has it, or here,
-//! where whoever holds its [`Transfer`] has it alone. There is at most one such token for each
-//! URB, so its buffer can be lent out as plain slices, and an URB can't be submitted twice.
+//! A [`Stream`] owns its URBs and their buffers for its whole life, or from when it is
+//! [prepared](Stream::prepare); nothing is allocated while data flows. An URB is in one of two
+//! places: in flight, where the USB core has it, or here, where whoever holds its [`Transfer`] has
+//! it alone. There is at most one such token for each URB, so its buffer can be lent out as plain
+//! slices, and an URB can't be submitted twice.
 //!
 //! ```text
 //!            take()            submit()             the transfer ends
@@ -23,7 +24,10 @@
 
 use crate::{
     device::Device,
-    endpoint::Pipe,
+    endpoint::{
+        Endpoint,
+        Pipe, //
+    },
     urb::Urb, //
 };
 use core::{
@@ -34,15 +38,19 @@ use core::{
 };
 use kernel::{
     bindings,
+    new_mutex,
     prelude::*,
     sync::{
+        aref::ARef,
         atomic::{
             Acquire,
             AtomicFlag,
             Relaxed,
             Release, //
         },
-        Arc, //
+        Arc,
+        Mutex,
+        SetOnce, //
     }, //
 };
 use kthread::{
@@ -80,7 +88,6 @@ pub struct Stream<H: Handler> {
     // Dropped first: what is gone needs nobody to look after it.
     _looked_after: Option<LookedAfter>,
     slots: Arc<Slots<H>>,
-    is_in: bool,
     #[pin]
     handler: H,
     #[pin]
@@ -88,7 +95,18 @@ pub struct Stream<H: Handler> {
 }
 
 /// All URBs of a stream: what its module stops, should the stream be leaked.
-struct Slots<H: Handler>(KVec<Slot<H>>);
+#[pin_data]
+struct Slots<H: Handler> {
+    device: ARef<Device>,
+    endpoint: Endpoint,
+    /// How many there are to be, and the size of the buffer of each.
+    count: usize,
+    size: usize,
+    all: SetOnce<KVec<Slot<H>>>,
+    /// Whether none may come any more. Locked by who makes them.
+    #[pin]
+    is_ended: Mutex<bool>,
+}
 
 /// An URB's place in the stream.
 struct Slot<H: Handler> {
@@ -106,22 +124,46 @@ unsafe impl<H: Handler> Send for Slot<H> {}
 unsafe impl<H: Handler> Sync for Slot<H> {}
 
 impl<H: Handler> Slots<H> {
-    fn new<P: Pipe>(
-        device: &Device,
-        pipe: P,
-        count: usize,
-        size: usize,
-        stream: NonNull<Stream<H>>,
-    ) -> Result<Arc<Self>> {
-        if size == 0 || !pipe.endpoint().fits(size) {
+    /// None yet.
+    fn new(device: &Device, endpoint: Endpoint, count: usize, size: usize) -> Result<Arc<Self>> {
+        if size == 0 || !endpoint.fits(size) {
             return Err(EINVAL);
         }
-        let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
+        Arc::pin_init(
+            pin_init!(Self {
+                device: device.into(),
+                endpoint,
+                count,
+                size,
+                all: SetOnce::new(),
+                is_ended <- new_mutex!(false, "usb::Slots::is_ended"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Allocates all of them, unless that has been done.
+    fn fill(&self, stream: &Stream<H>) -> Result {
+        let is_ended = self.is_ended.lock();
+        if self.all.as_ref().is_some() {
+            return Ok(());
+        }
+        if *is_ended {
+            return Err(ENODEV);
+        }
+        // It is empty, and nobody else may fill it while we have the lock.
+        self.all.populate(self.make(stream)?);
+        Ok(())
+    }
+
+    fn make(&self, stream: &Stream<H>) -> Result<KVec<Slot<H>>> {
+        let mut slots = KVec::with_capacity(self.count, GFP_KERNEL)?;
+        let packets = self.endpoint.packets(self.size);
+        for _ in 0..self.count {
             let slot = Slot {
-                urb: Urb::with_packets(device, size, pipe.endpoint().packets(size))?,
+                urb: Urb::with_packets(&self.device, self.size, packets)?,
                 idle: AtomicFlag::new(true),
-                stream,
+                stream: stream.into(),
             };
             slots.push(slot, GFP_KERNEL)?;
         }
@@ -132,14 +174,16 @@ impl<H: Handler> Slots<H> {
             // dropped, and their URBs with them.
             unsafe {
                 slot.urb
-                    .fill(&pipe.endpoint(), Stream::<H>::complete, context)
+                    .fill(&self.endpoint, Stream::<H>::complete, context)
             };
         }
-        Ok(Arc::new(Self(slots), GFP_KERNEL)?)
+        Ok(slots)
     }
 
+    #[inline]
     fn iter(&self) -> slice::Iter<'_, Slot<H>> {
-        self.0.iter()
+        let all: &[Slot<H>] = self.all.as_ref().map_or(&[], |all| all);
+        all.iter()
     }
 
     /// Begins to end all URBs, then waits for each.
@@ -157,6 +201,7 @@ impl<H: Handler> Slots<H> {
 
 impl<H: Handler> Leftover for Slots<H> {
     fn end(&self) {
+        *self.is_ended.lock() = true;
         self.all(Urb::cancel, Urb::poison);
     }
 }
@@ -180,6 +225,20 @@ impl<H: Handler> Stream<H> {
         size: usize,
         handler: impl PinInit<H, Error> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
+        Self::unprepared(scope, device, pipe, count, size, handler)
+            .pin_chain(|stream| stream.prepare())
+    }
+
+    /// Makes a stream as [`Stream::new`] does, but without its URBs: it moves nothing until they
+    /// have been allocated by [`Stream::prepare`].
+    pub fn unprepared<'a, P: Pipe + 'a>(
+        scope: &'a Scope,
+        device: &'a Device,
+        pipe: P,
+        count: usize,
+        size: usize,
+        handler: impl PinInit<H, Error> + 'a,
+    ) -> impl PinInit<Self, Error> + 'a {
         Self::make(Some(scope), device, pipe, count, size, handler)
     }
 
@@ -191,7 +250,7 @@ impl<H: Handler> Stream<H> {
         size: usize,
         handler: impl PinInit<H, Error> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
-        Self::make(None, device, pipe, count, size, handler)
+        Self::make(None, device, pipe, count, size, handler).pin_chain(|stream| stream.prepare())
     }
 
     fn make<'a, P: Pipe + 'a>(
@@ -202,17 +261,29 @@ impl<H: Handler> Stream<H> {
         size: usize,
         handler: impl PinInit<H, Error> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
-        try_pin_init!(&this in Self {
-            // INVARIANT: The contexts are set; no URB was submitted, no token made.
-            slots: Slots::new(device, pipe, count, size, this)?,
+        try_pin_init!(Self {
+            // INVARIANT: There is no URB yet.
+            slots: Slots::new(device, pipe.endpoint(), count, size)?,
             _looked_after: match scope {
                 Some(scope) => Some(scope.look_after(slots.clone())?),
                 None => None,
             },
-            is_in: pipe.endpoint().is_in(),
             handler <- handler,
             _pin: PhantomPinned,
         })
+    }
+
+    /// Allocates the URBs, all of them idle, unless that has been done. They stay for as long as
+    /// the stream does. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` after [`Stream::stop`], or if the module is on its way out; `ENOMEM`. It may be
+    /// tried again.
+    pub fn prepare(&self) -> Result {
+        // INVARIANT: The contexts are set; no URB was submitted, no token made. The stream does not
+        // move: there is no other way to make one than in its place.
+        self.slots.fill(self)
     }
 
     /// The handler.
@@ -312,7 +383,7 @@ impl<H: Handler> Transfer<'_, H> {
     /// towards the device.
     #[inline]
     pub fn received(&self) -> &[u8] {
-        if !self.stream.is_in {
+        if !self.stream.slots.endpoint.is_in() {
             return &[];
         }
         let length = self.result().unwrap_or(0);
@@ -331,7 +402,7 @@ impl<H: Handler> Transfer<'_, H> {
     /// One of the pieces; there is but one where there are no packets.
     fn piece(&self, index: usize) -> Result<&[u8]> {
         let urb = &self.slot.urb;
-        if urb.packets() == 0 || !self.stream.is_in {
+        if urb.packets() == 0 || !self.stream.slots.endpoint.is_in() {
             return Ok(self.received());
         }
         self.result()?;
