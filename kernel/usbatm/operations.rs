@@ -29,6 +29,7 @@ impl atm::Operations for Traffic {
         if vcc.aal() != atm::Aal::Aal5 {
             return Err(EINVAL);
         }
+        this.tx().prepare()?;
         this.rx().handler().open(vcc)
     }
 

@@ -43,7 +43,8 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    /// Allocates transfers and their buffers, by the module's parameters.
+    /// Allocates the receiver's transfers and their buffers, by the module's parameters. Those of
+    /// the sender are [prepared](Stream::prepare) later.
     ///
     /// # Errors
     ///
@@ -61,9 +62,11 @@ impl Sides {
         let tx_bytes = parameters::snd_buf_bytes.value().get().try_into()?;
         let rx_size = whole_packets(rx_bytes, channels.rx.max_packet());
         let tx_size = max(tx_stride.get(), tx_stride.fit(tx_bytes));
+        let (rx, tx) = (channels.rx, channels.tx);
         Ok(try_pin_init!(Self {
-            rx <- Stream::new(scope, device, channels.rx, rx_count, rx_size, Rx::new(rx_stride)),
-            tx <- Stream::new(scope, device, channels.tx, tx_count, tx_size, Tx::new(tx_stride)),
+            rx <- Stream::new(scope, device, rx, rx_count, rx_size, Rx::new(rx_stride)),
+            // Prepared with the first connection: without one, there is nothing to send.
+            tx <- Stream::unprepared(scope, device, tx, tx_count, tx_size, Tx::new(tx_stride)),
             has_arrived: AtomicFlag::new(false),
             has_done: AtomicFlag::new(false),
         }))

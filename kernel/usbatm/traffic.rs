@@ -111,8 +111,9 @@ impl_has_delayed_work! {
 }
 
 impl Traffic {
-    /// Allocates all that is needed: transfers and their buffers, by the module's parameters. The
-    /// module of `scope`, a minidriver's, looks after them: it goes before this one. May sleep.
+    /// Allocates all that is needed without a connection: transfers from the modem and their
+    /// buffers, by the module's parameters. The module of `scope`, a minidriver's, looks after them:
+    /// it goes before this one. May sleep.
     ///
     /// # Errors
     ///

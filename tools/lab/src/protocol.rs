@@ -77,6 +77,8 @@ pub enum Job {
     StarvedDetached,
     /// A modem is plugged in again and again, with ever another allocation failing.
     StarvedModem,
+    /// A connection is opened again and again, with ever another allocation failing.
+    StarvedConnections,
     /// A modem sends packets, and for some there is no memory.
     StarvedPackets,
     /// The module `faults` commits the fault of this name.

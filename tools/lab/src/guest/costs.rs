@@ -6,6 +6,7 @@ mod packets;
 pub use self::packets::BENCH;
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use modem::{BULK_BYTES_PER_FRAME, Event, Stage, What};
 
+use super::atmpvc::Pvc;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::sysfs::AtmDevice;
 use super::{Host, firmware, modules};
@@ -218,18 +220,25 @@ fn share_of_bus(modem: &Plugged) -> Result<f64> {
 /// How many modems the memory of one is measured with.
 const MODEMS: u8 = 8;
 
-/// What the kernel has less when idle modems with their lines up are unbound: KiB for
-/// each.
+/// What the kernel has less when idle modems with their lines up are unbound, and what it has more
+/// while each has a connection: KiB for each.
 fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     let modems = (1..=MODEMS)
         .map(|number| Plugged::new(alive(number)))
         .collect::<Result<Vec<_>>>()?;
     modules::load(driver)?;
+    let mut devices = Vec::new();
     for modem in &modems {
-        modem.await_up()?;
+        devices.push(modem.await_up()?.number);
         modem.await_no_init_thread()?;
     }
     let before = Memory::now()?;
+    let connections = devices
+        .into_iter()
+        .map(|device| Pvc::open(device, 8, 35, 1500))
+        .collect::<io::Result<Vec<_>>>()?;
+    let connected = Memory::now()?;
+    drop(connections);
     for modem in &modems {
         fs::write(
             "/sys/bus/usb/drivers/speedtch/unbind",
@@ -245,6 +254,10 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
         each(slabs + stacks),
     );
     say("of it stacks of threads (KiB)".into(), each(stacks));
+    say(
+        "a modem with a connection and its socket (KiB)".into(),
+        each(connected.slabs + connected.stacks - after.slabs - after.stacks),
+    );
     pull(modems)
 }
 
@@ -279,14 +292,25 @@ impl Memory {
             // Some are the same as others, and some can't be shrunk.
             let _ = fs::write(cache?.path().join("shrink"), "1");
         }
-        // Otherwise each processor's part of the numbers is up to a second late.
-        fs::write("/proc/sys/vm/stat_refresh", "1")?;
-        let meminfo = fs::read_to_string("/proc/meminfo")?;
+        let meminfo = meminfo()?;
         Ok(Self {
             slabs: number_after(&meminfo, "SUnreclaim:")?,
             stacks: number_after(&meminfo, "KernelStack:")?,
         })
     }
+}
+
+/// What the kernel has taken for itself without a chance to get it back at once, in KiB. What is
+/// free in between counts too.
+pub fn taken() -> Result<f64> {
+    number_after(&meminfo()?, "SUnreclaim:")
+}
+
+/// What the kernel says of its memory.
+fn meminfo() -> Result<String> {
+    // Otherwise each processor's part of the numbers is up to a second late.
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    Ok(fs::read_to_string("/proc/meminfo")?)
 }
 
 /// The number in the line that begins with `name`.

@@ -10,6 +10,7 @@ use modem::{Crash, Event, Fault, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::atmpvc::Pvc;
+use super::costs::{alive, taken};
 use super::kept::Kept;
 use super::kmsg::Kmsg;
 use super::phases::Phase;
@@ -59,6 +60,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::packets_of_a_failed_modem_are_counted", |_| {
         packets_of_a_failed_modem_are_counted()
+    }),
+    ("life::idle_modem_has_no_memory_to_send_from", |_| {
+        idle_modem_has_no_memory_to_send_from()
     }),
     ("life::dead_modem_is_let_go", |_| dead_modem_is_let_go()),
     ("life::recovery::unplug", |_| {
@@ -420,6 +424,30 @@ fn reset_in_the_upload_is_survived() -> Result<()> {
     modem.await_bytes(firmware::TOTAL / 3)?;
     usbfs::reset(modem.device())?;
     modem.await_up().map(drop)
+}
+
+/// What a modem sends from is allocated with the first connection, and not again with the next. To
+/// be seen among all else, it is much: 16 buffers of 64 KiB.
+fn idle_modem_has_no_memory_to_send_from() -> Result<()> {
+    const BUFFERS: f64 = 1024.0;
+    let parameters = "num_snd_urbs=16 snd_buf_bytes=65536";
+    modules::insmod(Driver::Ours, "usbatm", parameters)?;
+    modules::insmod(Driver::Ours, "speedtch", "")?;
+    let modem = Plugged::new(alive(1))?;
+    let atm = modem.await_up()?;
+    let open = || -> Result<f64> {
+        let before = taken()?;
+        let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+        let took = taken()? - before;
+        pvc.send(b"there and back")?;
+        ensure!(pvc.receive(&mut [0; 1500])? == 14, "another packet came");
+        Ok(took)
+    };
+    let [first, second] = [open()?, open()?];
+    ensure!(first > BUFFERS / 2.0, "the first took {first} KiB only");
+    ensure!(second < BUFFERS / 2.0, "the second took {second} KiB");
+    drop(modem);
+    modules::unload()
 }
 
 /// A modem that answers nothing any more is asked once to select its first setting when its

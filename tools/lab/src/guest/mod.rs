@@ -150,6 +150,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         Job::StarvedKernelTest { index, name } => starved::kernel_test(*index, name, host),
         Job::StarvedDetached => starved::detached_threads(host),
         Job::StarvedModem => starved::modem(host),
+        Job::StarvedConnections => starved::connections(host),
         Job::StarvedPackets => starved::packets(host),
         Job::Fault(fault) => checkers::commit(fault),
         Job::Leaks => checkers::leaks(),

@@ -212,6 +212,26 @@ pub fn packets(host: &Host) -> Result<()> {
     modules::unload()
 }
 
+/// A connection for which there is no memory is refused, and the next one has what it needs.
+pub fn connections(host: &Host) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let modem = Plugged::new(alive(1))?;
+    let atm = modem.await_up()?;
+    let open = || Pvc::open(atm.number, 8, 35, 1500);
+    let failed = starve(1..100, Shortage::at, |_| {
+        open()?;
+        Ok(())
+    })?;
+    let mut pvc = open()?;
+    pvc.send(b"there and back")?;
+    let mut came = [0; 1500];
+    let length = pvc.receive(&mut came)?;
+    ensure!(came[..length] == *b"there and back", "another packet came");
+    drop((pvc, modem));
+    modules::unload()?;
+    tell("connections", failed, host)
+}
+
 fn tell(what: &str, failed: usize, host: &Host) -> Result<()> {
     ensure!(failed > 0, "no allocation could be made to fail");
     host.note(format!("{what}: {failed} allocations failed"));

@@ -121,6 +121,7 @@ pub fn trials(lab: &Lab, cases: &[String], clients: &Arc<Ground>) -> Result<Vec<
     let others = [
         ("detached_threads", Job::StarvedDetached),
         ("modem", Job::StarvedModem),
+        ("connections", Job::StarvedConnections),
         ("packets", Job::StarvedPackets),
     ];
     trials.extend(

@@ -30,6 +30,7 @@ const GOALS: &[Goal] = &[
     Goal::new("socket to socket,", Kind::OfC(0.75)),
     Goal::new("there and back,", Kind::P99),
     Goal::new("a modem with its line up", Kind::OfC(1.0)),
+    Goal::new("a modem with a connection", Kind::OfC(1.0)),
     // It resets the modem there.
     Goal::new("probe", Kind::OfC(0.1)),
     Goal::new("8 from insmod", Kind::OfC(0.75)),
