@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use modem::Bus;
@@ -21,8 +22,8 @@ const LENGTHS: [usize; 3] = [40, 576, 1500];
 /// Where packets go.
 const VC: (i16, i32) = (8, 35);
 
-/// What one packet after the other takes there and back, over a full-speed bus and
-/// over one that takes no time: microseconds.
+/// What one packet takes there and back, over a full-speed bus and over one that takes no
+/// time: microseconds.
 pub fn latency(driver: Driver, packets: usize, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     for (bus, name) in [
         (Bus::full_speed(), "full speed"),
@@ -34,7 +35,10 @@ pub fn latency(driver: Driver, packets: usize, say: impl Fn(String, Vec<f64>)) -
         for length in LENGTHS {
             circuit.echo(length, 5)?;
             let took = (0..packets)
-                .map(|_| circuit.echo(length, 1).map(|took| took * 1e6))
+                .map(|number| {
+                    thread::sleep(pause(number));
+                    circuit.echo(length, 1).map(|took| took * 1e6)
+                })
                 .collect::<Result<Vec<_>>>()?;
             say(format!("there and back, {length} bytes, {name} (µs)"), took);
         }
@@ -43,6 +47,16 @@ pub fn latency(driver: Driver, packets: usize, say: impl Fn(String, Vec<f64>)) -
         pull(vec![modem])?;
     }
     Ok(())
+}
+
+/// The time from one packet to the next, which is another each time, up to a millisecond.
+///
+/// Packets that follow each other at once fall into step with what bus and modem still do for
+/// those before. On a clock that counts instructions they stay in it: each takes one of a few
+/// times, by how often the processor goes from task to task meanwhile, and how many take the
+/// longest is another matter after every change, of whatever kind.
+fn pause(number: usize) -> Duration {
+    Duration::from_micros(number as u64 * 617 % 1000)
 }
 
 /// The module that takes the place of the host controller.
