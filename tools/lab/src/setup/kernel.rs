@@ -9,11 +9,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Flavour, Lab, SERIES, SUITE};
+use super::{Flavour, Lab, SERIES, SUITE, own_kernel};
 use crate::fail::Failure;
 use crate::steps::{Key, Step};
 
@@ -80,23 +80,6 @@ impl Kernel {
     }
 }
 
-/// What a kernel of the user's own must have.
-const PARTS: [&str; 5] = [
-    "linux/Module.symvers",
-    "linux/rust/libkernel.rmeta",
-    "stock/vmlinuz",
-    "release",
-    "cc",
-];
-
-/// The content of these parts, by which a kernel that was built again is known. What is missing
-/// is told later, with advice.
-fn parts(own: &Path) -> impl Iterator<Item = Vec<u8>> {
-    PARTS
-        .map(|part| fs::read(own.join(part)).unwrap_or_default())
-        .into_iter()
-}
-
 /// What the kernel steps depend on.
 fn key(lab: &Lab) -> Result<String> {
     let key = Key::default()
@@ -106,10 +89,7 @@ fn key(lab: &Lab) -> Result<String> {
         .text(UNPACK)
         .text(PREPARE);
     Ok(match &lab.own_kernel {
-        Some(own) => {
-            let key = key.text(&fs::canonicalize(own)?.to_string_lossy());
-            parts(own).fold(key, |key, part| key.bytes(&part)).finish()
-        }
+        Some(own) => own_kernel::add_to(key, own)?.finish(),
         None => key.finish(),
     })
 }
@@ -131,7 +111,7 @@ pub fn set_up(lab: &Lab) -> Result<Kernel> {
                 "metadata",
                 "Kernel of your own",
                 &key,
-                |step| copy_own(lab, step, own),
+                |step| own_kernel::copy(lab, step, own, HOME),
             )?,
         None => {
             lab.steps.step_before(
@@ -236,40 +216,6 @@ fn prepare(lab: &Lab, step: &Step) -> Result<()> {
     lab.root.run(step, PREPARE, &[])
 }
 
-/// Copies the user's own `linux/` (prepared for Rust modules) and `stock/` (the
-/// modules folder with `vmlinuz`) into the root: nothing can be mounted there.
-fn copy_own(lab: &Lab, step: &Step, own: &Path) -> Result<()> {
-    for part in PARTS {
-        let todo = "a prepared kernel is a folder with linux/, stock/, release and cc, as the lab leaves it in its toolchain root";
-        ensure!(
-            own.join(part).exists(),
-            Failure::new(format!("--kernel: {} has no {part}", own.display()), todo)
-        );
-    }
-    let home = lab.root.host(HOME);
-    let own = fs::canonicalize(own)?;
-    let todo = "copy it to a place outside of the cache, and name that";
-    ensure!(
-        !overlap(&own, &home),
-        Failure::new(
-            "--kernel: this folder is where the lab puts its kernel",
-            todo
-        )
-    );
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(home.parent().context("the root has no parent")?)?;
-    let mut copy = crate::children::command("cp");
-    copy.arg("-a").arg(own).arg(&home);
-    crate::root::run(step, copy)
-}
-
-/// Whether removing `home` would remove something of `own` (without links in its path), or the
-/// other way round.
-fn overlap(own: &Path, home: &Path) -> bool {
-    // Where it has never been, nothing is in it.
-    fs::canonicalize(home).is_ok_and(|home| own.starts_with(&home) || home.starts_with(own))
-}
-
 /// How the Rust symbols that the stock kernel exports compare with ours.
 pub struct Comparison {
     /// How many it exports.
@@ -357,32 +303,6 @@ mod tests {
         let exports =
             "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
         assert_eq!(stock_symbols(symvers), our_symbols(exports));
-    }
-
-    #[test]
-    fn a_kernel_that_was_built_again_is_another() {
-        let own = std::env::temp_dir().join(format!("lab-own-{}", std::process::id()));
-        fs::create_dir_all(own.join("stock")).unwrap();
-        fs::write(own.join("stock/vmlinuz"), "one").unwrap();
-        let first: Vec<_> = parts(&own).collect();
-        assert_eq!(first, parts(&own).collect::<Vec<_>>());
-        fs::write(own.join("stock/vmlinuz"), "two").unwrap();
-        assert_ne!(first, parts(&own).collect::<Vec<_>>());
-        fs::remove_dir_all(own).unwrap();
-    }
-
-    #[test]
-    fn the_labs_own_folder_is_no_kernel_of_ones_own() {
-        let base = std::env::temp_dir().join(format!("lab-overlap-{}", std::process::id()));
-        let home = base.join("kernel");
-        fs::create_dir_all(home.join("linux")).unwrap();
-        let base = fs::canonicalize(base).unwrap();
-        for own in [base.join("kernel"), base.join("kernel/linux"), base.clone()] {
-            assert!(overlap(&own, &home), "{}", own.display());
-        }
-        assert!(!overlap(&base.join("kernels"), &home));
-        assert!(!overlap(&base, &base.join("nowhere")));
-        fs::remove_dir_all(base).unwrap();
     }
 
     #[test]

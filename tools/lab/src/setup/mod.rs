@@ -14,6 +14,7 @@ pub mod gallery;
 pub mod image;
 pub mod kernel;
 pub mod modules;
+mod own_kernel;
 
 use std::fs::File;
 use std::os::unix::fs::lchown;
