@@ -95,6 +95,7 @@ pub fn run() -> Result<ExitCode> {
         _ if std::env::var_os("THREADLINE_ALONE").is_some() => None,
         _ => Some(lab.alone()?),
     };
+    vm::tidy_up();
     let result = perform(&lab, cli.command, cli.common.accel);
     lab.give_back();
     result

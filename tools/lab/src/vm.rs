@@ -2,6 +2,7 @@
 //! what the kernel reports, and a serial line to the lab inside.
 
 mod console;
+mod meeting;
 mod monitor;
 mod outside;
 mod qemu;
@@ -12,7 +13,6 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -28,6 +28,8 @@ use crate::protocol::{FromGuest, Job, Outside, Purpose, ToGuest};
 use crate::setup::Flavour;
 use crate::setup::image::Image;
 use console::Console;
+use meeting::Meeting;
+pub use meeting::tidy_up;
 use monitor::Monitor;
 use outside::Controller;
 pub use qemu::shell;
@@ -139,7 +141,7 @@ impl Vm {
 
     fn try_boot(image: &Image, options: &Options, accel: Accel, limit: Duration) -> Result<Vm> {
         let meeting = Meeting::new();
-        let socket = &meeting.0;
+        let socket = meeting.socket();
         let listener = UnixListener::bind(socket)
             .with_context(|| format!("cannot listen at {}", socket.display()))?;
         let hardware = options
@@ -398,28 +400,6 @@ fn last(lines: &[String]) -> impl Iterator<Item = String> + '_ {
     lines[lines.len().saturating_sub(CONSOLE_LINES)..]
         .iter()
         .cloned()
-}
-
-/// Where the lab and one of its machines meet: a socket that is gone when they have met, or when
-/// they have not.
-struct Meeting(PathBuf);
-
-impl Meeting {
-    fn new() -> Self {
-        static MACHINES: AtomicUsize = AtomicUsize::new(0);
-        let machine = MACHINES.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lab-{}-{machine}.sock", std::process::id());
-        let socket = std::env::temp_dir().join(name);
-        // Of a lab that was killed and had this number.
-        let _ = std::fs::remove_file(&socket);
-        Self(socket)
-    }
-}
-
-impl Drop for Meeting {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 /// QEMU connects at once, or ends with a message on its standard error.
