@@ -6,17 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, stdin};
 use std::ops::{Deref, DerefMut};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
 
 use anyhow::Context;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::Pid;
 
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -97,12 +98,57 @@ fn start(mut command: Command) -> anyhow::Result<Child> {
     Ok(child)
 }
 
+/// A program in the foreground, which the terminal belongs to.
+struct Foreground {
+    program: Pid,
+    /// How the terminal was before.
+    terminal: Option<Termios>,
+}
+
+static FOREGROUND: Mutex<Option<Foreground>> = Mutex::new(None);
+
+/// Runs `command` (made by [`command`]) in the foreground, so in no group of its own. Afterwards
+/// the terminal is as before, also when the lab is interrupted.
+pub fn run_in_foreground(mut command: Command) -> anyhow::Result<ExitStatus> {
+    let mut foreground = FOREGROUND.lock().unwrap();
+    anyhow::ensure!(!INTERRUPTED.load(Ordering::SeqCst), "interrupted");
+    let terminal = tcgetattr(stdin()).ok();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    *foreground = Some(Foreground {
+        program: Pid::from_raw(child.id() as i32),
+        terminal,
+    });
+    drop(foreground);
+    let status = child.wait();
+    if let Some(ended) = FOREGROUND.lock().unwrap().take() {
+        ended.restore_terminal();
+    }
+    Ok(status?)
+}
+
+impl Foreground {
+    fn restore_terminal(&self) {
+        if let Some(settings) = &self.terminal {
+            // It fails where the terminal is gone.
+            let _ = tcsetattr(stdin(), SetArg::TCSANOW, settings);
+        }
+    }
+}
+
 /// Kills everything that runs when the user interrupts the lab, then leaves.
 pub fn kill_all_on_interrupt() {
     let handler = || {
         INTERRUPTED.store(true, Ordering::SeqCst);
         for group in GROUPS.lock().unwrap().iter() {
             let _ = killpg(Pid::from_raw(*group), Signal::SIGKILL);
+        }
+        // Kept to the end: what waits for the program has nothing to add.
+        let foreground = FOREGROUND.lock().unwrap();
+        if let Some(running) = foreground.as_ref() {
+            let _ = kill(running.program, Signal::SIGKILL);
+            running.restore_terminal();
         }
         eprintln!("\nlab: interrupted; the next run goes on where this one stopped");
         std::process::exit(130);

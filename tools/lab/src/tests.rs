@@ -30,6 +30,7 @@ mod memory;
 mod panics;
 mod quotes;
 mod script;
+mod shell;
 mod sources;
 
 /// A scenario that says nothing for so long hangs.
@@ -145,6 +146,7 @@ fn stock_tests(
     trials.extend(sources::trials(lab, kernel, ground));
     trials.extend(script::trials(lab, ground));
     trials.extend(lab_tests(ground));
+    trials.push(shell_test(lab, ground));
     trials.extend(kernel_tests(cases, ground));
     trials.extend(
         scenarios::names()?
@@ -333,6 +335,15 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
     let measures = [measures].into_iter().chain(costs);
     let broken = broken.into_iter().map(trial);
     broken.chain([sleep]).chain(measures).collect()
+}
+
+/// That the terminal is left as it was found.
+fn shell_test(lab: &Lab, ground: &Arc<Ground>) -> Trial {
+    let lab = lab.clone();
+    let name = "lab::shell::gives_the_terminal_back_when_the_lab_is_ended";
+    ground.trial(name.to_owned(), move |_| {
+        shell::gives_the_terminal_back(&lab)
+    })
 }
 
 /// Looks after a wake-up at what the firmware has left for a processor that comes late.

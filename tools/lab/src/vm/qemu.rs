@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::Accel;
 use super::outside::Controller;
@@ -102,8 +102,7 @@ pub fn shell(image: &Image, accel: Accel) -> Result<()> {
     let mut command = command(image, accel);
     command.args(["-serial", "mon:stdio"]);
     command.args(["-append", "console=ttyS0 loglevel=5 panic=-1 lab.shell"]);
-    // The terminal belongs to the guest, so no process group of its own.
-    let status = command.status().context("cannot start QEMU")?;
+    let status = children::run_in_foreground(command)?;
     anyhow::ensure!(status.success(), "QEMU ended with {status}");
     Ok(())
 }
