@@ -89,19 +89,18 @@ fn key(lab: &Lab) -> Result<String> {
         .text(UNPACK)
         .text(PREPARE);
     Ok(match &lab.own_kernel {
-        Some(own) => own_kernel::add_to(key, own)?.finish(),
+        Some(own) => {
+            // First of all: what is no kernel may be anything, and large.
+            own_kernel::check(own, &lab.root.host(HOME))?;
+            own_kernel::add_to(key, own)?.finish()
+        }
         None => key.finish(),
     })
 }
 
 /// Brings the kernel in, prepares its tree and proves its symbols.
 pub fn set_up(lab: &Lab) -> Result<Kernel> {
-    let key = key(lab).map_err(|_| {
-        Failure::new(
-            "--kernel: no such folder",
-            "name one that holds linux/, stock/, release and cc",
-        )
-    })?;
+    let key = key(lab)?;
     match &lab.own_kernel {
         Some(own) => lab
             .steps
@@ -111,7 +110,7 @@ pub fn set_up(lab: &Lab) -> Result<Kernel> {
                 "metadata",
                 "Kernel of your own",
                 &key,
-                |step| own_kernel::copy(lab, step, own, HOME),
+                |step| own_kernel::copy(step, own, &lab.root.host(HOME)),
             )?,
         None => {
             lab.steps.step_before(
@@ -294,6 +293,8 @@ fn our_symbols(exports: &str) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::root::Root;
+    use crate::steps::Steps;
 
     #[test]
     fn symbols_are_read_from_both_sides() {
@@ -303,6 +304,27 @@ mod tests {
         let exports =
             "EXPORT_SYMBOL_RUST_GPL(_RNvCs1_4core3foo);\nEXPORT_SYMBOL_RUST_GPL(rust_helper_x);\n";
         assert_eq!(stock_symbols(symvers), our_symbols(exports));
+    }
+
+    #[test]
+    fn what_is_no_kernel_costs_nobody_the_one_that_is_there() {
+        let base = std::env::temp_dir().join(format!("lab-no-kernel-{}", std::process::id()));
+        let cache = base.join("cache");
+        let steps = Steps::new(&cache).unwrap();
+        steps.step("packages", "P", "key", |_| Ok(())).unwrap();
+        let lab = Lab {
+            source: base.clone(),
+            root: Root::new(cache.join("root-1")),
+            steps,
+            cache,
+            own_kernel: Some(base.clone()),
+        };
+        let Err(error) = set_up(&lab) else {
+            panic!("it is taken for a kernel")
+        };
+        assert!(error.to_string().contains("has no linux/Module.symvers"));
+        assert!(lab.steps.is_done("packages", "key"));
+        fs::remove_dir_all(base).unwrap();
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Lab;
 use crate::fail::Failure;
 use crate::steps::{Key, Step};
 use crate::{children, root};
@@ -62,8 +61,8 @@ fn leads_out(path: &Path, within: &[PathBuf]) -> Option<PathBuf> {
     (!within.iter().any(is_known)).then_some(target)
 }
 
-/// Copies it to `home`: nothing can be mounted in the root.
-pub fn copy(lab: &Lab, step: &Step, own: &Path, home: &str) -> Result<()> {
+/// Refuses what is no such kernel, or would be removed to make room for its own copy at `home`.
+pub fn check(own: &Path, home: &Path) -> Result<()> {
     for part in PARTS {
         let todo = "a prepared kernel is a folder with linux/, stock/, release and cc, as the lab leaves it in its toolchain root";
         ensure!(
@@ -71,24 +70,27 @@ pub fn copy(lab: &Lab, step: &Step, own: &Path, home: &str) -> Result<()> {
             Failure::new(format!("--kernel: {} has no {part}", own.display()), todo)
         );
     }
-    let home = lab.root.host(home);
-    let own = fs::canonicalize(own)?;
     let todo = "copy it to a place outside of the cache, and name that";
     ensure!(
-        !overlap(&own, &home),
+        !overlap(&fs::canonicalize(own)?, home),
         Failure::new(
             "--kernel: this folder is where the lab puts its kernel",
             todo
         )
     );
-    let _ = fs::remove_dir_all(&home);
+    Ok(())
+}
+
+/// Copies it to `home`: nothing can be mounted in the root.
+pub fn copy(step: &Step, own: &Path, home: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(home);
     fs::create_dir_all(home.parent().context("the root has no parent")?)?;
     let copy = |from: &Path, to: &Path| {
         let mut copy = children::command("cp");
         copy.args(["-a", "-T"]).args([from, to]);
         root::run(step, copy)
     };
-    copy_all(&own, &home, &copy)
+    copy_all(&fs::canonicalize(own)?, home, &copy)
 }
 
 /// Whether removing `home` would remove something of `own` (without links in its path), or the
