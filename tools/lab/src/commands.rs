@@ -101,7 +101,8 @@ pub fn run() -> Result<ExitCode> {
     result
 }
 
-fn asks_for_help(word: &str) -> bool {
+/// Whether `word` is the option that asks for help.
+pub fn asks_for_help(word: &str) -> bool {
     ["-h", "--help"].contains(&word)
 }
 

@@ -67,6 +67,14 @@ struct Ground {
     records: Arc<Mutex<Vec<Record>>>,
 }
 
+/// What the test harness, whose help follows, knows nothing of.
+const ABOVE_THE_HELP: &str = "\
+./lab test [--debug-kernel] [--mirror URL] [--kernel DIR] [--accel KIND], and what follows
+
+  --debug-kernel    also the tests on a kernel of our own that tells of faults (debug::…);
+                    where there is none yet, it is built: 6 to 10 minutes on two processors
+";
+
 /// Asks for the debug kernel's tests too.
 const WITH_DEBUG_KERNEL: &str = "--debug-kernel";
 
@@ -76,6 +84,9 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
         .iter()
         .map(String::as_str)
         .partition(|argument| *argument == WITH_DEBUG_KERNEL);
+    if arguments.iter().any(|word| commands::asks_for_help(word)) {
+        println!("{ABOVE_THE_HELP}");
+    }
     let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments));
     let side_by_side = arguments.test_threads.unwrap_or_else(machines_here).max(1);
     arguments.test_threads = Some(side_by_side);
