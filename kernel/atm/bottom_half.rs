@@ -3,6 +3,7 @@
 //! Where network protocols like to be called.
 
 use crate::bindings;
+use core::mem::ManuallyDrop;
 use kernel::types::NotThreadSafe;
 
 /// A stretch of code during which no bottom half runs on this CPU but the one that it may be a part
@@ -14,7 +15,8 @@ use kernel::types::NotThreadSafe;
 ///
 /// # Invariants
 ///
-/// Bottom halves have been disabled on this CPU for this value.
+/// Bottom halves are disabled on this CPU as long as the value is there. If it is to be dropped, they
+/// have been disabled for it.
 pub struct BottomHalf(NotThreadSafe);
 
 impl BottomHalf {
@@ -35,6 +37,18 @@ impl BottomHalf {
         // INVARIANT: They were disabled just now. Where they were not, none is made, not even to be
         // dropped.
         has_begun.then(|| Self(NotThreadSafe))
+    }
+
+    /// The one that the caller is called in. It goes on when the value is gone.
+    ///
+    /// # Safety
+    ///
+    /// The caller is called in a bottom half, and lets the value neither outlive that call nor be
+    /// dropped.
+    #[inline]
+    pub(crate) unsafe fn current() -> ManuallyDrop<Self> {
+        // INVARIANT: By the caller's word.
+        ManuallyDrop::new(Self(NotThreadSafe))
     }
 }
 

@@ -23,7 +23,8 @@ use crate::{
         impl_packet,
         Tagged, //
     },
-    vcc::Vcc, //
+    vcc::Vcc,
+    BottomHalf, //
 };
 
 /// Why a packet that came in was not passed on.
@@ -65,12 +66,12 @@ impl IncomingSkb {
 
     /// Passes the packet on to whoever listens on its VCC, and counts it.
     ///
-    /// Does not sleep. To be called with interrupts on, best in a bottom half.
+    /// Does not sleep. To be called with interrupts on.
     ///
     /// # Errors
     ///
     /// See [`PushError`]. The packet is freed.
-    pub fn push(self) -> Result<(), PushError> {
+    pub fn push(self, _bottom_half: &BottomHalf) -> Result<(), PushError> {
         self.push_guarded(&rcu::read_lock())
     }
 
@@ -90,7 +91,7 @@ impl IncomingSkb {
 impl Queue<IncomingSkb> {
     /// Passes all packets on, as [`IncomingSkb::push`] does. Those that nobody wants any more are
     /// freed, and have been counted.
-    pub fn push_all(self) {
+    pub fn push_all(self, _bottom_half: &BottomHalf) {
         if self.is_empty() {
             return;
         }

@@ -35,7 +35,10 @@ use kernel::{
     types::Opaque, //
 };
 
-use crate::bindings;
+use crate::{
+    bindings,
+    BottomHalf, //
+};
 
 /// What an [`IrqPoll`] calls.
 ///
@@ -43,10 +46,10 @@ use crate::bindings;
 pub trait Poll: Send + Sync + 'static {
     /// Does what there is to do now.
     ///
-    /// Called in a bottom half: it must not sleep. While it runs on one CPU, it may be called on
+    /// Called in that bottom half: it must not sleep. While it runs on one CPU, it may be called on
     /// another, so what has to stay in order needs a lock around it. It must not drop its own
     /// [`IrqPoll`], which would wait for itself.
-    fn poll(&self);
+    fn poll(&self, bottom_half: &BottomHalf);
 }
 
 /// A [`Poll`], and the way to have it called in a bottom half.
@@ -144,7 +147,9 @@ impl<T: Poll> IrqPoll<T> {
         // Not after the call: what came in between would wait for what comes next.
         // SAFETY: It is its turn, and less than its weight is returned below.
         unsafe { bindings::irq_poll_complete(raw) };
-        this.inner.poll();
+        // SAFETY: This is called in one, and what stands for it is left to itself at the end.
+        let bottom_half = unsafe { BottomHalf::current() };
+        this.inner.poll(&bottom_half);
         // INVARIANT: `self` is not used after this.
         // RELEASE: Pairs with the ACQUIRE of `quiesce`, which returns after this.
         this.running.fetch_sub(1, Release);

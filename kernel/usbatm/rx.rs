@@ -196,11 +196,11 @@ impl Rx {
         drop(removed);
     }
 
-    /// Passes on what has arrived. Called in a bottom half.
-    pub(crate) fn deliver_all(&self) {
+    /// Passes on what has arrived.
+    pub(crate) fn deliver_all(&self, bottom_half: &BottomHalf) {
         let _alone = self.delivery.lock();
         let packets = self.state.lock().take_arrived();
-        packets.push_all();
+        packets.push_all(bottom_half);
     }
 }
 
@@ -238,7 +238,9 @@ impl usb::Handler for Rx {
                 drop(state);
                 let whole = transfer.capacity();
                 self.submitted(transfer.submit(whole));
-                packets.push_all();
+                if let Some(bottom_half) = &bottom_half {
+                    packets.push_all(bottom_half);
+                }
             }
             Err(error) if was_cancelled(error) => {}
             Err(error) => {

@@ -85,17 +85,17 @@ impl Sides {
     /// Does what the bottom half would do, and waits until it has done what it is just doing: what
     /// was put aside before has been moved when this returns. To be called with interrupts on.
     pub(crate) fn flush(&self) {
-        let _bottom_half = BottomHalf::begin();
-        self.rx.handler().deliver_all();
+        let bottom_half = BottomHalf::begin();
+        self.rx.handler().deliver_all(&bottom_half);
         self.tx.handler().return_all();
     }
 }
 
 impl Poll for Sides {
     // FULL: Who set a flag before it scheduled this one, left it to this call or to one that comes.
-    fn poll(&self) {
+    fn poll(&self, bottom_half: &BottomHalf) {
         if self.has_arrived.xchg(false, Full) {
-            self.rx.handler().deliver_all();
+            self.rx.handler().deliver_all(bottom_half);
         }
         if self.has_done.xchg(false, Full) {
             self.tx.handler().return_all();
