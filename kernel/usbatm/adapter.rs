@@ -84,8 +84,8 @@ impl<M: Minidriver> usb::Driver for Adapter<M> {
         if data.is_own_reset(cause) {
             return Ok(());
         }
-        // Again: what was its own reset when it began may be none any more, and then another thread
-        // has been started since.
+        // Again: what passed for its own reset when it began may be none any more, and then the
+        // thread has gone on since.
         data.life.pause();
         Life::start(&data.life)
     }
@@ -110,9 +110,10 @@ impl<M: Minidriver> Binding<M> {
 
     /// Whether it is the modem's own thread that resets it; that thread must not be waited for.
     ///
-    /// It may be somebody else who resets the modem while the thread is about to. Then the thread
-    /// waits for the lock that the other holds, and does nothing with the modem, so that there is
-    /// nothing to be stopped either.
+    /// It may be somebody else who resets the modem while the thread is about to, or has just done
+    /// so. Then the thread waits for the lock that the other holds, or has yet to note that its own
+    /// reset is over, and does nothing with the modem, so that there is nothing to be stopped either.
+    /// It may go on in the middle of the other's reset, though.
     fn is_own_reset(&self, cause: usb::Cause) -> bool {
         cause == usb::Cause::Reset && self.life.modem().is_resetting()
     }

@@ -41,7 +41,7 @@ pub struct Modem {
     retry: Completion,
     /// Whether nobody knows what state the modem is in.
     is_unsure: Atomic<bool>,
-    /// Whether its own thread resets it.
+    /// Whether its own thread resets it, or is about to, or has just done so.
     is_resetting: Atomic<bool>,
 }
 
@@ -152,7 +152,8 @@ impl Modem {
         self.is_unsure.load(Relaxed)
     }
 
-    /// Whether the modem's own thread is about to reset it, or does. It does nothing else then.
+    /// Whether the modem's own thread resets it, or is about to, or has just done so and has yet to
+    /// note that, the device lock being free already. It does nothing else with the modem then.
     pub(crate) fn is_resetting(&self) -> bool {
         self.is_resetting.load(Relaxed)
     }
