@@ -6,12 +6,37 @@
 //! sleeps, and on its way there and back, user space answers nobody: whoever waits for it keeps the
 //! machine awake, and whoever asks then is refused with a warning. So that work stops before, and
 //! begins anew afterwards. A modem that is up is left alone until the USB core sends it to sleep.
+//!
+//! Each modem is told of a sleep that is announced when it is there already. This module is told
+//! [as well](Announced), and before them all, and knows it for those that come later.
 
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Mutex, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    }, //
 };
+
+/// Whether the machine sleeps, or is about to.
+static IS_ASLEEP: Atomic<bool> = Atomic::new(false);
+
+/// This module, as it is told that the machine goes to sleep.
+pub(crate) struct Announced;
+
+impl usb::Sleeper for Announced {
+    fn falls_asleep(&self) {
+        IS_ASLEEP.store(true, Relaxed);
+    }
+
+    fn wakes_up(&self) {
+        IS_ASLEEP.store(false, Relaxed);
+    }
+}
 
 /// When a modem may be brought up.
 #[pin_data]
@@ -48,6 +73,19 @@ impl Awake {
                 goal: Goal::Nothing,
             }, "usbatm::Awake::state"),
         })
+    }
+
+    /// Learns of a sleep that was announced before the modem is told of any. To be called once it
+    /// is.
+    ///
+    /// The end of that sleep may come meanwhile: the module is told first, so that either it is not
+    /// learned of here, or [`Awake::wake_up`] comes after this.
+    #[inline(never)] // The static is this module's own.
+    pub(crate) fn learn(&self) {
+        let mut state = self.state.lock();
+        if IS_ASLEEP.load(Relaxed) {
+            state.is_asleep = true;
+        }
     }
 
     /// The modem is to be brought up, by `start`: now, or when the machine is awake. Sleeps.
@@ -112,8 +150,8 @@ impl Awake {
 
     /// The machine is awake: begins by `start` what has been put off. Sleeps.
     ///
-    /// Nothing has, where it is the end of a sleep that nobody told us of: that began before the
-    /// modem was there, or within another that is over.
+    /// Nothing has, where it is the end of a sleep that nobody told us of: that began before this
+    /// module was there, or within another that is over.
     pub(crate) fn wake_up(&self, start: impl FnOnce() -> Result) -> Result {
         let mut state = self.state.lock();
         let was_asleep = core::mem::replace(&mut state.is_asleep, false);

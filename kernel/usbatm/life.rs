@@ -412,7 +412,10 @@ pub(crate) struct Sleeping<M: Minidriver>(Arc<Life<M>>);
 impl<M: Minidriver> Life<M> {
     /// Has the modem be told that the machine goes to sleep. Sleeps.
     pub(crate) fn watch_sleep(this: &Arc<Self>) -> Result<usb::SleepWatch<Sleeping<M>>> {
-        usb::SleepWatch::new(&this.threads, Sleeping(this.clone()))
+        let watch = usb::SleepWatch::new(&this.threads, Sleeping(this.clone()))?;
+        // From now on it is told; this is what it was not.
+        this.awake.learn();
+        Ok(watch)
     }
 }
 

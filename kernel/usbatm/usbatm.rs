@@ -128,7 +128,9 @@ pub use self::{
     modem::Modem, //
 };
 
+use awake::Announced;
 use kernel::prelude::*;
+use kthread::ModuleScope;
 use param::Number;
 
 module! {
@@ -159,17 +161,27 @@ param::parameters! {
         "Bytes in a transfer to a modem, rounded to whole cells (range: 1-65536, default: 3392)";
 }
 
-/// The module: all that it has is code for others.
-struct UsbAtm;
+/// The module: what it has is code for others, and an ear for what concerns them all.
+#[pin_data(PinnedDrop)]
+struct UsbAtm {
+    _sleep_watch: usb::SleepWatch<Announced>,
+    // Dropped last.
+    #[pin]
+    scope: ModuleScope,
+}
 
-impl kernel::Module for UsbAtm {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
-        Ok(Self)
+impl kernel::InPlaceModule for UsbAtm {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            scope <- ModuleScope::new(module),
+            _sleep_watch: usb::SleepWatch::new(&scope, Announced)?,
+        })
     }
 }
 
-impl Drop for UsbAtm {
-    fn drop(&mut self) {
+#[pinned_drop]
+impl PinnedDrop for UsbAtm {
+    fn drop(self: Pin<&mut Self>) {
         // All modems are gone, or this module could not go. Somebody may be about to let go of the
         // ATM device of one, though.
         atm::wait_for_devices();

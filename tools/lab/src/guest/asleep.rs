@@ -14,6 +14,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("asleep::broken_wait_keeps_nobody_awake", |_| {
         broken_wait_keeps_nobody_awake()
     }),
+    ("asleep::modem_that_comes_late_waits", |_| {
+        modem_that_comes_late_waits()
+    }),
     ("asleep::end_of_an_unknown_sleep_starts_nothing", |_| {
         end_of_an_unknown_sleep_starts_nothing()
     }),
@@ -43,12 +46,32 @@ fn broken_wait_keeps_nobody_awake() -> Result<()> {
     modules::rmmod("kthread_test")
 }
 
-/// A modem that was plugged in after a sleep had been announced hears of its end only. It has its
+/// Says that the machine goes to sleep, and when it is dropped, that it does not after all.
+fn announce() -> Result<fs::File> {
+    fs::File::open("/dev/snapshot").context("the machine can't hibernate")
+}
+
+/// A modem that is plugged in after a sleep has been announced is left alone until that is over.
+fn modem_that_comes_late_waits() -> Result<()> {
+    firmware::install()?;
+    modules::load(Driver::Ours)?;
+    let announced = announce()?;
+    let modem = Plugged::new(options(1))?;
+    // The file is there when all that the driver does with a new modem is done.
+    modem.await_file("phase", "waiting for its thread")?;
+    let threads = modem.threads();
+    ensure!(threads.is_empty(), "it has {} threads", threads.len());
+    drop(announced);
+    modem.await_up()?;
+    Ok(())
+}
+
+/// A driver that was loaded after a sleep had been announced hears of its end only. A modem has its
 /// thread already then.
 fn end_of_an_unknown_sleep_starts_nothing() -> Result<()> {
     firmware::remove()?;
+    let announced = announce()?;
     modules::load(Driver::Ours)?;
-    let announced = fs::File::open("/dev/snapshot").context("the machine can't hibernate")?;
     let modem = Plugged::new(options(1))?;
     modem.await_file("phase", "waiting to try again")?;
     drop(announced);
