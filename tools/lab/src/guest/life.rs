@@ -34,6 +34,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::retry_in_a_try_is_one_more", |_| {
         retry_in_a_try_is_one_more()
     }),
+    ("life::reason_of_a_stopped_try_is_forgotten", |_| {
+        reason_of_a_stopped_try_is_forgotten()
+    }),
     ("life::refused_firmware_is_tried_again", |_| {
         refused_firmware_is_tried_again()
     }),
@@ -257,6 +260,35 @@ fn retry_in_a_try_is_one_more() -> Result<()> {
     let more = modem.tries() - TRIES;
     ensure!(more <= 1, "it was tried {more} times more");
     Ok(())
+}
+
+/// A try that is broken off before it has told why it fails leaves nothing for the next one, which
+/// fails for another reason. It may have told already; then it is done once more.
+fn reason_of_a_stopped_try_is_forgotten() -> Result<()> {
+    const TRIES: usize = 20;
+    modules::load(Driver::Ours)?;
+    for _ in 0..TRIES {
+        firmware::install()?;
+        fs::remove_file(STAGE_2)?;
+        let modem = Plugged::new(options(1))?;
+        // It looks whether the modem goes before it says that the file is missing.
+        modem.await_file("phase", "looking for stage 2 firmware")?;
+        thread::sleep(Duration::from_millis(100));
+        firmware::install_wrong()?;
+        let had_told = || !modem.file("last_error").is_empty();
+        let before = had_told();
+        usbfs::reset(modem.device())?;
+        if before {
+            continue;
+        }
+        wait_until("it fails", had_told)?;
+        let error = modem.file("last_error");
+        if error.starts_with("the upload of stage 2 firmware failed") {
+            return Ok(());
+        }
+        bail!("last_error is {error:?}");
+    }
+    bail!("it had told each time")
 }
 
 /// A modem that has refused its firmware is reset, and takes the right one.
