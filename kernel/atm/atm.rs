@@ -32,7 +32,7 @@
 //!   [`Vcc`] makes sure of that, with RCU.
 //! - The table of operations must be in the module that a VCC keeps from being
 //!   unloaded. [`Operations::TABLE`] is a static for that reason. An `ioctl` keeps
-//!   the device only; so this module's exit function calls [`wait_for_devices`].
+//!   the device only; so this module waits for its [`Devices`], or gets none.
 //! - The device's name must outlive the device, and with open VCCs that may be
 //!   longer than the module that named it. [`Registration`] keeps a copy.
 //!
@@ -41,21 +41,22 @@
 //! A device that throws everything away:
 //!
 //! ```
-//! use atm::{Operations, OutgoingSkb, Registration, Table, Vcc};
+//! use atm::{Devices, Operations, OutgoingSkb, Registration, Table, Vcc};
 //! use kernel::{device, prelude::*, sync::{Arc, ArcBorrow}};
 //! # fn main() {}
 //! # module! { type: MyModule, name: "my_module", license: "GPL", }
-//! struct MyModule;
-//! # impl kernel::Module for MyModule {
-//! #     fn init(_module: &'static ThisModule) -> Result<Self> {
-//! #         Ok(Self)
-//! #     }
-//! # }
+//! #[pin_data]
+//! struct MyModule {
+//!     // Somebody may be in an `ioctl` of a device that is gone.
+//!     #[pin]
+//!     devices: Devices,
+//! }
 //!
-//! impl Drop for MyModule {
-//!     fn drop(&mut self) {
-//!         // Somebody may be in an `ioctl` of a device that is gone.
-//!         atm::wait_for_devices();
+//! impl kernel::InPlaceModule for MyModule {
+//!     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+//!         try_pin_init!(Self {
+//!             devices <- Devices::new(module),
+//!         })
 //!     }
 //! }
 //!
@@ -108,7 +109,7 @@ mod vcc;
 pub mod work;
 
 pub use self::{
-    alive::wait_for_devices,
+    alive::Devices,
     bottom_half::BottomHalf,
     device::{
         AalStats,

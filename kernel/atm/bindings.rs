@@ -40,6 +40,8 @@ unsafe extern "C" {
     pub fn synchronize_rcu_tasks();
     #[link_name = "rust_helper_atm_try_begin_bh"]
     pub fn try_begin_bh() -> bool;
+    #[link_name = "rust_helper_atm_is_within"]
+    pub fn is_within(module: *const kernel::bindings::module, address: *const ffi::c_void) -> bool;
     #[link_name = "rust_helper_atm_begin_bh"]
     pub fn begin_bh();
     #[link_name = "rust_helper_atm_end_bh"]

@@ -8,6 +8,7 @@
 #include <linux/bottom_half.h>
 #include <linux/bug.h>
 #include <linux/irqflags.h>
+#include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
@@ -79,4 +80,11 @@ int rust_helper_atm_skb_linearize(struct sk_buff *skb);
 int rust_helper_atm_skb_linearize(struct sk_buff *skb)
 {
 	return skb_linearize(skb);
+}
+
+/* Whether something is in that part of a module's memory which stays until the module is gone. */
+bool rust_helper_atm_is_within(const struct module *mod, const void *addr);
+bool rust_helper_atm_is_within(const struct module *mod, const void *addr)
+{
+	return within_module_core((unsigned long)addr, mod);
 }

@@ -199,6 +199,11 @@ impl<T: Operations> Table<T> {
         &self.ops
     }
 
+    /// The module that the operations are in.
+    pub(crate) fn owner(&self) -> *mut kernel::bindings::module {
+        self.ops.owner
+    }
+
     /// # Safety
     ///
     /// The last reference to `dev`, a device of a `Registration<T>`, is gone.

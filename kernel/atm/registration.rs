@@ -138,8 +138,9 @@ impl<T: Operations> Registration<T> {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`] where the ATM layer says no, for it does not say why; what
-    /// `set_up` returned, otherwise.
+    /// [`ENODEV`] if the module that the operations are in has no [`Devices`](crate::Devices), and
+    /// would not wait for this one before it goes; [`ENOMEM`] where the ATM layer
+    /// says no, for it does not say why; what `set_up` returned, otherwise.
     pub fn new(
         name: &CStr,
         parent: &device::Device,
@@ -151,7 +152,7 @@ impl<T: Operations> Registration<T> {
                 registered: Atomic::new(true),
                 name: name.try_into()?,
                 data,
-                _alive: Alive::new(),
+                _alive: Alive::new(T::TABLE.owner())?,
             },
             GFP_KERNEL,
         )?;

@@ -162,8 +162,12 @@ param::parameters! {
 }
 
 /// The module: what it has is code for others, and an ear for what concerns them all.
-#[pin_data(PinnedDrop)]
+#[pin_data]
 struct UsbAtm {
+    // The modems are gone before this module goes. Somebody may be about to let go of the ATM device
+    // of one, though.
+    #[pin]
+    _devices: atm::Devices,
     _sleep_watch: usb::SleepWatch<Announced>,
     // Dropped last.
     #[pin]
@@ -175,15 +179,7 @@ impl kernel::InPlaceModule for UsbAtm {
         try_pin_init!(Self {
             scope <- ModuleScope::new(module),
             _sleep_watch: usb::SleepWatch::new(&scope, Announced)?,
+            _devices <- atm::Devices::new(module),
         })
-    }
-}
-
-#[pinned_drop]
-impl PinnedDrop for UsbAtm {
-    fn drop(self: Pin<&mut Self>) {
-        // All modems are gone, or this module could not go. Somebody may be about to let go of the
-        // ATM device of one, though.
-        atm::wait_for_devices();
     }
 }
