@@ -244,6 +244,7 @@ cases! {
     pausing::pause_holds_a_thread_still,
     pausing::pauses_are_counted,
     pausing::paused_wait_goes_on,
+    pausing::every_wait_is_paused_and_goes_on,
     pausing::paused_thread_keeps_no_place,
     pausing::stop_while_paused,
     pausing::pause_of_one_that_ends,

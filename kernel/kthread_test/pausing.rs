@@ -2,13 +2,22 @@
 
 //! Threads that hold still for a while.
 
-use crate::bench::{
-    claim,
-    event,
-    Bench,
-    Count,
-    Passed,
-    Verdict, //
+use crate::{
+    bench::{
+        await_place,
+        claim,
+        event,
+        Bench,
+        Count,
+        Passed,
+        Verdict, //
+    },
+    waits::{
+        Never,
+        Paused,
+        WAITS,
+        WAITS_OF_THREADS, //
+    },
 };
 use kernel::{
     device::Bound,
@@ -116,6 +125,61 @@ pub(crate) fn paused_wait_goes_on(bench: &Bench<'_>) -> Verdict {
     thread.resume();
     claim!(thread.join() == Outcome::Ended(true));
     Ok(Passed::Now)
+}
+
+/// Whatever a thread waits for: it can be paused there, again and again, the wait goes on after
+/// that, and a stop ends it.
+pub(crate) fn every_wait_is_paused_and_goes_on(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = Never::new(&scope)?;
+    for (kind, wait) in WAITS.iter().enumerate() {
+        let run = |never: &Never, stop: &Stop| (wait.run)(never, stop);
+        claim!(is_paused_in(&scope, &never, kind, wait.paused, run)?);
+    }
+    for (kind, wait) in WAITS_OF_THREADS.iter().enumerate() {
+        claim!(is_paused_in(&scope, &never, kind, wait.paused, wait.run)?);
+    }
+    claim!(never.end());
+    Ok(Passed::Now)
+}
+
+/// Whether a thread can be paused in the wait, and how that is said to go on. If not, the log says
+/// which wait it is.
+fn is_paused_in(
+    scope: &Scope,
+    never: &Never,
+    kind: usize,
+    paused: Paused,
+    run: impl Fn(&Never, &Stop) -> kthread::Result + Send + 'static,
+) -> Result<bool> {
+    if paused == Paused::Never {
+        return Ok(true);
+    }
+    let (never, passed) = (never.clone(), Count::new()?);
+    let thread = Builder::new(fmt!("paused")).spawn(scope, {
+        let passed = passed.clone();
+        move |stop: &Stop| -> kthread::Result {
+            loop {
+                run(&never, stop)?;
+                passed.up();
+            }
+        }
+    })?;
+    let place = await_place(|| thread.waits_in());
+    let mut is_held = true;
+    for _ in 0..3 {
+        thread.pause()?;
+        is_held &= thread.waits_in() == Some(place);
+        thread.resume();
+        // Until it has gone on, as a rule: were it paused again before, it would just stay.
+        fsleep(Delta::from_millis(2));
+    }
+    let went_on = passed.get() == 0 || paused == Paused::ComesBack;
+    let is_stopped = thread.stop() == Outcome::Stopped;
+    if !(is_held && went_on && is_stopped) {
+        pr_err!("wait {kind}: held {is_held}, went on {went_on}, stopped {is_stopped}\n");
+    }
+    Ok(is_held && went_on && is_stopped)
 }
 
 /// A stop lets a paused thread go on, and a shield then lets it finish.

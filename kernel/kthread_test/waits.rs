@@ -118,6 +118,19 @@ impl Never {
 pub(crate) struct Wait<S: 'static> {
     pub(crate) run: fn(&Never, &S) -> kthread::Result,
     place: &'static Location<'static>,
+    /// What a pause does to it.
+    pub(crate) paused: Paused,
+}
+
+/// What becomes of a wait in which a thread is paused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paused {
+    /// It goes on afterwards.
+    GoesOn,
+    /// It comes back afterwards, unasked.
+    ComesBack,
+    /// The thread can't be paused in it.
+    Never,
 }
 
 impl<S> Wait<S> {
@@ -126,6 +139,25 @@ impl<S> Wait<S> {
         Self {
             run,
             place: Location::caller(),
+            paused: Paused::GoesOn,
+        }
+    }
+
+    #[track_caller]
+    const fn that_comes_back(run: fn(&Never, &S) -> kthread::Result) -> Self {
+        Self {
+            run,
+            place: Location::caller(),
+            paused: Paused::ComesBack,
+        }
+    }
+
+    #[track_caller]
+    const fn in_kernel(run: fn(&Never, &S) -> kthread::Result) -> Self {
+        Self {
+            run,
+            place: Location::caller(),
+            paused: Paused::Never,
         }
     }
 
@@ -163,7 +195,7 @@ pub(crate) const WAITS: &[Wait<AnyStop>] = &[
     Wait::here(|never, stop| Ok(never.full.send_timeout(stop, 2, FOR_EVER)?)),
     Wait::here(|never, stop| Ok(stop.lock(&never.guarded.held).map(drop)?)),
     Wait::here(|never, stop| Ok(stop.lock_timeout(&never.guarded.held, FOR_EVER).map(drop)?)),
-    Wait::here(|never, stop| {
+    Wait::that_comes_back(|never, stop| {
         let Guarded { free, changed, .. } = &*never.guarded;
         Ok(changed.wait(stop, free.lock()).map(drop)?)
     }),
@@ -181,18 +213,18 @@ pub(crate) const WAITS: &[Wait<AnyStop>] = &[
 /// Those that there are in threads only.
 pub(crate) const WAITS_OF_THREADS: &[Wait<Stop>] = &[
     Wait::here(|_, stop| stop.wait_signals().map(drop).map_err(Error::from)),
-    Wait::here(|never, stop| stop.killable(|| wait_for_start(&never.thread))),
-    Wait::here(|never, stop| stop.killable_within(FOR_EVER, || wait_for_start(&never.thread))),
-    Wait::here(|never, stop| {
+    Wait::in_kernel(|never, stop| stop.killable(|| wait_for_start(&never.thread))),
+    Wait::in_kernel(|never, stop| stop.killable_within(FOR_EVER, || wait_for_start(&never.thread))),
+    Wait::in_kernel(|never, stop| {
         let device: &faux::Device<Bound> = (*never.device).as_ref();
         stop.request_firmware(NOBODYS, device.as_ref()).map(drop)
     }),
-    Wait::here(|never, stop| {
+    Wait::in_kernel(|never, stop| {
         let device: &faux::Device<Bound> = (*never.device).as_ref();
         let found = stop.request_firmware_any(&[NOBODYS], device.as_ref(), None);
         found.map(drop)
     }),
-    Wait::here(|never, stop| {
+    Wait::in_kernel(|never, stop| {
         let device: &faux::Device<Bound> = (*never.device).as_ref();
         let found = stop.request_firmware_any(&[NOBODYS], device.as_ref(), Some(FOR_EVER));
         found.map(drop)
