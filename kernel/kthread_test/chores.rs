@@ -214,6 +214,23 @@ pub(crate) fn chore_is_not_called_early(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A time that is less than none is over, for the first call and for those after it.
+pub(crate) fn chore_with_negative_times(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    for time in [Delta::from_millis(-5), Delta::from_nanos(i64::MIN)] {
+        let mut left = 3;
+        let chore = Chore::start(&scope, time, move |_: &AnyStop| {
+            left -= 1;
+            Ok(match left {
+                0 => Again::Never,
+                _ => Again::After(time),
+            })
+        })?;
+        claim!(chore.join() == Outcome::Ended(Again::Never));
+    }
+    Ok(Passed::Now)
+}
+
 /// The time, but it is told so early that any delay which begins after this returns has to end at
 /// least its own length later, less one timer tick.
 ///

@@ -163,6 +163,7 @@ cases! {
     chores::stop_of_a_chore,
     chores::asked_chore_does_not_wait_for_its_time,
     chores::chore_is_not_called_early,
+    chores::chore_with_negative_times,
     chores::chore_delay_is_no_shorter,
     chores::dropped_chore_is_stopped,
     chores::ring_after_the_end,
