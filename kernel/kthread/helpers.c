@@ -74,12 +74,19 @@ void threadline_discard_signals(void)
 	threadline_settle_signals();
 }
 
-/* Breaks an interruptible wait of @task, but no killable one, and kills nobody. */
+/*
+ * Breaks an interruptible wait of @task, but no other, and kills nobody. What
+ * sleeps uninterruptibly until a time has passed may do so once, and look at
+ * nothing: so it must not be woken up. wake_up_state() is not exported; this is
+ * how a queue does the same.
+ */
 void threadline_nudge(struct task_struct *task);
 void threadline_nudge(struct task_struct *task)
 {
+	struct wait_queue_entry entry = { .private = task };
+
 	set_tsk_thread_flag(task, TIF_NOTIFY_SIGNAL);
-	wake_up_process(task);
+	default_wake_function(&entry, TASK_INTERRUPTIBLE, 0, NULL);
 }
 
 /* Lets in a signal from anybody, blocked, so that it waits until it is taken. */

@@ -22,8 +22,8 @@ pub const SCENARIOS: &[(&str, Scenario)] =
 const NAMES: [&str; 2] = ["speedtch-1.bin.4.00", "speedtch-2.bin.4.00"];
 
 /// A thread waits for firmware in a wait of the kernel's, which a fatal signal breaks: that is how
-/// a stop breaks it. User space sends the same signal, and the very request that was awaited
-/// before is answered afterwards.
+/// a stop breaks it. User space sends the same signal, there and in all that the thread waits for
+/// after that, and the very request that was awaited before is answered afterwards.
 fn firmware_wait_goes_on() -> Result<()> {
     const KILLS: usize = 100;
 
@@ -49,7 +49,17 @@ fn firmware_wait_goes_on() -> Result<()> {
         })?;
         firmware::deliver_short(name)?;
     }
+    // From its first wait of this kind on the thread lets the signal in, if the kernel sends it.
+    while let [thread] = &modem.threads()[..] {
+        // It ends by itself.
+        let _ = send_kill(thread);
+    }
     modem.await_up()?;
+    let reason = modem.file("last_error");
+    ensure!(
+        reason == before.last_error,
+        "a wait was broken off: {reason}"
+    );
     for name in NAMES {
         ensure!(log.has(&format!("firmware {name}")), "{name} was not found");
     }
@@ -78,8 +88,7 @@ impl Seen {
 
 /// Sends SIGKILL to a thread, which is not even told.
 fn kill_in_vain(thread: &Thread) -> Result<()> {
-    let pid = Pid::from_raw(thread.pid.try_into()?);
-    kill(pid, Signal::SIGKILL).with_context(|| format!("cannot send to {thread:?}"))?;
+    let pid = send_kill(thread)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let pending: Vec<_> = status
         .lines()
@@ -92,4 +101,10 @@ fn kill_in_vain(thread: &Thread) -> Result<()> {
         "a signal got through to {thread:?}: {pending:?}"
     );
     Ok(())
+}
+
+fn send_kill(thread: &Thread) -> Result<Pid> {
+    let pid = Pid::from_raw(thread.pid.try_into()?);
+    kill(pid, Signal::SIGKILL).with_context(|| format!("cannot send to {thread:?}"))?;
+    Ok(pid)
 }
