@@ -21,6 +21,9 @@ impl AnyStop {
     ///
     /// Of a shield within a shield, the earlier end counts.
     ///
+    /// Calls that don't take an `AnyStop` know nothing of it: a body that has been asked to stop
+    /// can't start a thread in the shield either, pause one, or wait for it without its `AnyStop`.
+    ///
     /// # Examples
     ///
     /// ```

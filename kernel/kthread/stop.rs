@@ -55,6 +55,9 @@ impl Stop {
     /// An error that it returns after a stop has been asked for counts as [`Error::Stopped`]. It
     /// is not called at all if one was asked for before.
     ///
+    /// The signal of a stop that came meanwhile stays pending: what the body calls on its way out
+    /// and waits killably fails then, as it would in a process that is being killed.
+    ///
     /// # Examples
     ///
     /// ```

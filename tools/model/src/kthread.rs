@@ -193,6 +193,11 @@ impl Kthread {
         self.sleep(Wait::Killable)
     }
 
+    /// Whether a signal is pending that the kernel has sent.
+    pub fn is_killed(&self) -> bool {
+        self.task.lock().unwrap().killed
+    }
+
     /// An interruptible wait of the kernel's own, in a function that the body calls: it knows
     /// nothing of the flag. `false` if it was broken.
     pub fn wait_in_kernel(&self) -> bool {

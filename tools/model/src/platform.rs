@@ -105,6 +105,7 @@ macro_rules! test_scenarios {
             stop_among_signals,
             stop_at_the_end,
             stop_in_nested_calls,
+            stop_after_a_killable_call,
             two_joiners,
             two_stoppers,
             two_stoppers_and_a_dropper,

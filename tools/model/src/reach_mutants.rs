@@ -89,4 +89,12 @@ pub const REACH_MUTANTS: &[Mutant] = &[
         caught_by: "stop_in_nested_calls",
         with: DEADLOCK,
     },
+    Mutant {
+        name: "call_that_is_over_counts_as_one",
+        file: "reach.rs",
+        from: "self.ear().killable.store(outer, Relaxed);",
+        to: "let _ = outer;",
+        caught_by: "stop_after_a_killable_call",
+        with: "a signal where a nudge would do",
+    },
 ];

@@ -156,6 +156,20 @@ pub fn stop_in_nested_calls() {
     assert_eq!(kthread.join_outcome(), Outcome::Stopped);
 }
 
+/// One that has been in a killable call gets no signal any more: what its body does on its way out
+/// is as in any other thread.
+pub fn stop_after_a_killable_call() {
+    let kthread = Kthread::spawn(|kthread| {
+        kthread.in_killable(|| true)?;
+        kthread.ready();
+        kthread.wait()?;
+        Ok(VALUE)
+    });
+    kthread.wait_ready();
+    assert_eq!(kthread.stop(), Outcome::Stopped);
+    assert!(!kthread.is_killed(), "a signal where a nudge would do");
+}
+
 /// Signals alone end no wait.
 pub fn signals_without_a_stop() {
     let kthread = Kthread::spawn(|kthread| {
