@@ -44,13 +44,13 @@ pub trait Sleeper: Send + Sync + 'static {
 }
 
 /// Has a [`Sleeper`] be told, until it is dropped, which sleeps.
-pub struct SleepWatch<S: Sleeper> {
+pub struct SleepWatch {
     // Dropped first: what is gone needs nobody to look after it.
     _looked_after: LookedAfter,
-    notifier: Arc<Notifier<S>>,
+    notifier: Arc<Notifier>,
 }
 
-impl<S: Sleeper> SleepWatch<S> {
+impl SleepWatch {
     /// Has `sleeper` be told of all that comes. Sleeps.
     ///
     /// It ends before the module of `scope` goes, whatever has become of it. That is to be the
@@ -59,7 +59,8 @@ impl<S: Sleeper> SleepWatch<S> {
     /// # Errors
     ///
     /// `ENODEV` if the module is on its way out; `ENOMEM`.
-    pub fn new(scope: &Scope, sleeper: S) -> Result<Self> {
+    #[inline(never)] // One place for the lock's class, whose name is known by its address.
+    pub fn new(scope: &Scope, sleeper: Arc<dyn Sleeper>) -> Result<Self> {
         let notifier = Arc::pin_init(Notifier::new(sleeper), GFP_KERNEL)?;
         notifier.begin()?;
         let looked_after = scope
@@ -72,7 +73,7 @@ impl<S: Sleeper> SleepWatch<S> {
     }
 }
 
-impl<S: Sleeper> Drop for SleepWatch<S> {
+impl Drop for SleepWatch {
     fn drop(&mut self) {
         self.notifier.end();
     }
@@ -82,22 +83,22 @@ impl<S: Sleeper> Drop for SleepWatch<S> {
 ///
 /// `block` is on the list of those who are told if and only if `is_listed`, when that is not locked.
 #[pin_data]
-struct Notifier<S> {
+struct Notifier {
     #[pin]
     block: Opaque<bindings::notifier_block>,
     #[pin]
     is_listed: Mutex<bool>,
-    sleeper: S,
+    sleeper: Arc<dyn Sleeper>,
 }
 
 // SAFETY: The block is used by the kernel alone, which has a lock for its list.
-unsafe impl<S: Sleeper> Send for Notifier<S> {}
+unsafe impl Send for Notifier {}
 
 // SAFETY: As above; the sleeper is `Sync`.
-unsafe impl<S: Sleeper> Sync for Notifier<S> {}
+unsafe impl Sync for Notifier {}
 
-impl<S: Sleeper> Notifier<S> {
-    fn new(sleeper: S) -> impl PinInit<Self> {
+impl Notifier {
+    fn new(sleeper: Arc<dyn Sleeper>) -> impl PinInit<Self> {
         let block = bindings::notifier_block {
             notifier_call: Some(Self::call),
             ..Default::default()
@@ -123,7 +124,7 @@ impl<S: Sleeper> Notifier<S> {
 
     /// # Safety
     ///
-    /// Called by the kernel alone, with the block of a `Notifier<S>` that is on its list.
+    /// Called by the kernel alone, with the block of a `Notifier` that is on its list.
     unsafe extern "C" fn call(
         block: *mut bindings::notifier_block,
         event: c_ulong,
@@ -145,7 +146,7 @@ impl<S: Sleeper> Notifier<S> {
     }
 }
 
-impl<S: Sleeper> Leftover for Notifier<S> {
+impl Leftover for Notifier {
     fn end(&self) {
         // Another one who ends it waits here until it has ended.
         let mut is_listed = self.is_listed.lock();

@@ -6,10 +6,7 @@
 //! Dropping the former stops and joins the threads before anything that they use goes.
 
 use crate::{
-    life::{
-        Life,
-        Sleeping, //
-    },
+    life::Life,
     minidriver::Minidriver,
     status::Status, //
 };
@@ -24,7 +21,7 @@ use usb::Attribute;
 /// What the USB driver keeps for a modem.
 pub struct Binding<M: Minidriver> {
     life: Arc<Life<M>>,
-    _sleep_watch: usb::SleepWatch<Sleeping<M>>,
+    _sleep_watch: usb::SleepWatch,
 }
 
 impl<M: Minidriver> Drop for Binding<M> {

@@ -411,8 +411,9 @@ pub(crate) struct Sleeping<M: Minidriver>(Arc<Life<M>>);
 
 impl<M: Minidriver> Life<M> {
     /// Has the modem be told that the machine goes to sleep. Sleeps.
-    pub(crate) fn watch_sleep(this: &Arc<Self>) -> Result<usb::SleepWatch<Sleeping<M>>> {
-        let watch = usb::SleepWatch::new(&this.threads, Sleeping(this.clone()))?;
+    pub(crate) fn watch_sleep(this: &Arc<Self>) -> Result<usb::SleepWatch> {
+        let watch =
+            usb::SleepWatch::new(&this.threads, Arc::new(Sleeping(this.clone()), GFP_KERNEL)?)?;
         // From now on it is told; this is what it was not.
         this.awake.learn();
         Ok(watch)

@@ -129,7 +129,10 @@ pub use self::{
 };
 
 use awake::Announced;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 use kthread::ModuleScope;
 use param::Number;
 
@@ -168,7 +171,7 @@ struct UsbAtm {
     // of one, though.
     #[pin]
     _devices: atm::Devices,
-    _sleep_watch: usb::SleepWatch<Announced>,
+    _sleep_watch: usb::SleepWatch,
     // Dropped last.
     #[pin]
     scope: ModuleScope,
@@ -178,7 +181,7 @@ impl kernel::InPlaceModule for UsbAtm {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             scope <- ModuleScope::new(module),
-            _sleep_watch: usb::SleepWatch::new(&scope, Announced)?,
+            _sleep_watch: usb::SleepWatch::new(&scope, Arc::new(Announced, GFP_KERNEL)?)?,
             _devices <- atm::Devices::new(module),
         })
     }
