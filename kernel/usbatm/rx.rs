@@ -5,7 +5,7 @@
 //! A fixed set of transfers is always under way. When one ends, its cells are put together to
 //! packets there and then, and it is submitted again at once. That takes a few microseconds for the
 //! 64 cells of a transfer (more where an owner has asked for larger transfers), with interrupts off
-//! if the host controller wants it so: it is a copy and a CRC of eight bytes at a time. A transfer
+//! if the host controller wants it so: it is a copy and a CRC of sixteen bytes at a time. A transfer
 //! that ends while another CPU still passes on packets of one before it waits for that; the others
 //! are under way meanwhile.
 //!
