@@ -90,16 +90,12 @@ pub(crate) trait Joinable<H: Host, T>: Member {
 
     /// Waits until it is gone; how it ended.
     fn finish(&self) -> Outcome<T> {
-        match self.join() {
-            Ok(()) => self.outcome(),
-            Err(_) => Outcome::Itself,
-        }
+        self.join().map_or(Outcome::Itself, |()| self.outcome())
     }
 
     /// Asks it to stop, and waits until it is gone; how it ended.
-    fn stop(&self) -> Outcome<T> {
-        self.ask();
-        self.finish()
+    fn stop_and_finish(&self) -> Outcome<T> {
+        self.stop().map_or(Outcome::Itself, |()| self.outcome())
     }
 
     /// How it ended, when it is gone.
@@ -113,8 +109,7 @@ pub(crate) trait Joinable<H: Host, T>: Member {
         if self.host().life().is_gone() {
             return;
         }
-        self.ask();
-        if self.join().is_err() {
+        if self.stop().is_err() {
             self.entry().leave();
         }
     }
@@ -151,6 +146,13 @@ where
         let stop = unsafe { self.host.stop() };
         let result = body(&stop);
         self.hold.lock().end(result);
+    }
+
+    /// Has it watched whether the stop takes too long that was asked for.
+    fn watch_stop(&self) {
+        if !self.is_ended() {
+            self.host.watch().begin(self.entry.net().lookout());
+        }
     }
 
     /// What is left to do when the host is gone. What is returned comes last.
@@ -219,8 +221,7 @@ where
         let host = unsafe { Item::new(entry, recurs) };
         let block = Self::new(host, scope.branch().clone(), body)?;
         if let Err(error) = net.add(block.clone()) {
-            block.ask();
-            let _ = block.join();
+            let _ = block.stop();
             return Err(error);
         }
         block.host.queue(ticks);
@@ -293,8 +294,8 @@ where
     }
 
     fn ask(&self) {
-        if self.host.ask() && !self.is_ended() {
-            self.host.watch().begin(self.entry.net().lookout());
+        if self.host.ask() {
+            self.watch_stop();
         }
     }
 
@@ -327,6 +328,15 @@ where
         }
         let _waits = self.entry.net().begin_wait(self, false)?;
         self.host.join(|| self.settle())
+    }
+
+    fn stop(&self) -> core::result::Result<(), NotGone> {
+        self.host.stop_by(|first| {
+            if first {
+                self.watch_stop();
+            }
+            self.join()
+        })
     }
 }
 

@@ -206,8 +206,7 @@ impl<'a> Builder<'a> {
         // is gone.
         let made = unsafe { block.create(&self) };
         if let Err(error) = made.and_then(|()| net.add(block.clone())) {
-            block.ask();
-            let _ = block.join();
+            let _ = block.stop();
             return Err(error);
         }
         block.host().wake();

@@ -49,7 +49,7 @@ impl<H: Host, T: Send + 'static> Handle<H, T> {
     }
 
     pub(crate) fn stop(&self) -> Outcome<T> {
-        self.block.stop()
+        self.block.stop_and_finish()
     }
 
     /// [`Self::join`], but `None` if it has not ended in the given time.

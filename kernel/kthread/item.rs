@@ -192,14 +192,6 @@ impl World for Item {
     }
 
     #[inline(never)]
-    fn listen(&self) {
-        // INVARIANT: The current task is the worker that runs the round.
-        //
-        // SAFETY: The pointer is valid.
-        unsafe { sys::threadline_worker_enter(self.worker.get()) };
-    }
-
-    #[inline(never)]
     fn forget_interrupts(&self) {
         // SAFETY: Touches a flag of the current task.
         unsafe { sys::threadline_worker_forget() };
@@ -214,6 +206,7 @@ impl World for Item {
     /// Takes the item out of the queue, or waits until the worker has returned from its function.
     #[inline(never)]
     fn bury(&self) {
+        self.nudge();
         // For good: the function is not called any more, whoever is in a hurry.
         //
         // SAFETY: `work` is initialised, and the caller may sleep. It is not the worker, as
@@ -269,6 +262,14 @@ impl Queued for Item {
                 0,
             )
         };
+    }
+
+    #[inline(never)]
+    fn listen(&self) {
+        // INVARIANT: The current task is the worker that runs the round.
+        //
+        // SAFETY: The pointer is valid.
+        unsafe { sys::threadline_worker_enter(self.worker.get()) };
     }
 
     #[inline(never)]

@@ -107,8 +107,8 @@
 //!
 //! # How a stop reaches a thread
 //!
-//! A stop is a flag, then a nudge, then `kthread_stop()`. That breaks *interruptible* waits, as
-//! those of this library are. The kernel's *killable* waits, such as the one for firmware from user
+//! A stop is a flag, then a nudge: `kthread_stop()` is one too, where somebody waits for the end.
+//! That breaks *interruptible* waits, as those of this library are. The kernel's *killable* waits, such as the one for firmware from user
 //! space, end for a fatal signal only. So a thread says so before it goes into one: from then on it
 //! lets SIGKILL in if the kernel sends it (user space's `kill -9` has no effect on it), and while
 //! it is there, a stop sends that instead of the nudge. Functions of the kernel that wait killably

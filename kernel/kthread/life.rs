@@ -26,7 +26,6 @@ use super::platform::{
     Acquire,
     AtomicFlag,
     Full,
-    Relaxed,
     Release, //
 };
 
@@ -48,12 +47,7 @@ pub(crate) trait World {
 
     /// Breaks the thread's waits, this one and those to come: interruptible ones, and killable ones
     /// where it has said so (see `reach.rs`).
-    ///
-    /// Has no effect on a thread that does not listen yet, or no longer.
     fn interrupt(&self);
-
-    /// Lets [`Self::interrupt`] have its effect from now on. Called by the thread.
-    fn listen(&self);
 
     /// Forgets all that has interrupted the thread. Called by the thread.
     fn forget_interrupts(&self);
@@ -61,7 +55,8 @@ pub(crate) trait World {
     /// Whether the caller is the thread.
     fn is_current(&self) -> bool;
 
-    /// Tells the thread to go, and waits until it has left all module code. Called once.
+    /// Tells the thread to go, which breaks its waits as [`Self::interrupt`] does, and waits until
+    /// it has left all module code. Called once.
     fn bury(&self);
 
     /// Lets those go on, now and later, who wait for the milestone or for one before it.
@@ -108,8 +103,9 @@ impl Life {
     /// Takes on to bury the thread: `true` for the first who asks.
     #[inline]
     fn claim(&self) -> bool {
-        // Orders nothing: what the burier has done the others see by the milestone.
-        !self.claimed.xchg(true, Relaxed)
+        // Full, since who buries the thread looks next how it can be reached, and need not be the
+        // one who has asked. What it does the others see by the milestone.
+        !self.claimed.xchg(true, Full)
     }
 
     /// Notes that the body has ended, or can no longer run.
@@ -147,19 +143,35 @@ impl Life {
 pub(crate) trait Protocol: World + Sized {
     /// Asks the thread to stop: `true` if nobody did before. Does not wait; may be repeated.
     fn ask(&self) -> bool {
-        // The flag comes first: a thread that begins to listen only now, or forgets what has
-        // interrupted it, looks at the flag after that. So it hears the interrupt or it sees the
-        // flag. Full, as the world may look first whether anybody listens.
-        let first = !self.life().asked.xchg(true, Full);
+        let first = self.mark();
         if first {
             self.interrupt();
         }
         first
     }
 
+    /// Notes that the thread should stop: `true` if nobody did before.
+    fn mark(&self) -> bool {
+        // The flag comes first: a thread that begins only now, or forgets what has interrupted it,
+        // looks at the flag after that. So it hears the interrupt or it sees the flag. Full, as the
+        // world may look first how the thread can be reached.
+        !self.life().asked.xchg(true, Full)
+    }
+
+    /// Asks the thread to stop, and waits until it is gone by `join`, which comes to
+    /// [`Self::join`], and is told whether nobody asked before.
+    fn stop_by(&self, join: impl FnOnce(bool) -> Result<(), NotGone>) -> Result<(), NotGone> {
+        let first = self.mark();
+        let result = join(first);
+        // Else somebody has buried it, who broke its waits.
+        if first && result.is_err() {
+            self.interrupt();
+        }
+        result
+    }
+
     /// What the thread does, from beginning to end. `work` runs the body.
     fn run(&self, work: impl FnOnce()) {
-        self.listen();
         // Asked before it began: the body is left to those who bury the thread.
         if !self.life().is_asked() {
             work();

@@ -44,6 +44,9 @@ pub(crate) trait Member: Send + Sync {
     /// Waits until it is gone, but not where it waits for the caller. Whoever comes first cleans
     /// up.
     fn join(&self) -> Result<(), NotGone>;
+
+    /// Asks it to stop, and waits as [`Self::join`] does.
+    fn stop(&self) -> Result<(), NotGone>;
 }
 
 /// Names a thread: the address of its entry, never followed.

@@ -204,10 +204,10 @@ impl Net {
         self.ask(branch);
         while let Some(member) = self.find_other_or_leave(branch) {
             // It may have been started since, by one of the others.
-            member.ask();
+            //
             // When this returns it is out of the net, or it waits for the caller and is not found
             // again, so the loop comes to an end.
-            let _ = member.join();
+            let _ = member.stop();
         }
     }
 

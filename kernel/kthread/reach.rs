@@ -23,19 +23,19 @@ use super::{
     }, //
 };
 
-/// How a thread can be reached. It changes that itself, and those look at it who interrupt it.
-pub(crate) struct Ear {
-    listens: AtomicFlag,
-    killable: AtomicFlag,
-}
+/// Whether a thread waits killably, or is about to. It says so itself, and those look who interrupt
+/// it.
+pub(crate) struct Ear(AtomicFlag);
 
 impl Ear {
-    /// Of a thread that does not listen yet.
+    /// Of a thread that does not.
+    #[inline]
     pub(crate) fn new() -> Self {
-        Self {
-            listens: AtomicFlag::new(false),
-            killable: AtomicFlag::new(false),
-        }
+        Self(AtomicFlag::new(false))
+    }
+
+    fn is_killable(&self) -> bool {
+        self.0.load(Relaxed)
     }
 }
 
@@ -44,8 +44,8 @@ pub(crate) trait Reached: World {
     /// How the thread can be reached.
     fn ear(&self) -> &Ear;
 
-    /// Breaks the thread's interruptible waits, this one and those to come. Wakes a thread up that
-    /// has not begun yet, which must not be.
+    /// Breaks the thread's interruptible waits, this one and those to come. Does not wake a thread
+    /// up that has not begun yet.
     fn nudge(&self);
 
     /// Lets [`Self::kill`] have its effect from now on. Called by the thread; may be repeated.
@@ -59,37 +59,34 @@ pub(crate) trait Reached: World {
 pub(crate) trait Reach: Reached + Sized {
     /// What [`World::interrupt`] does to a thread.
     fn reach(&self) {
-        // Where nobody listens yet, the thread will look whether it should stop.
-        if !self.ear().listens.load(Relaxed) {
-            return;
-        }
-        if self.ear().killable.load(Relaxed) {
+        if self.ear().is_killable() {
             self.kill();
         } else {
             self.nudge();
         }
     }
 
-    /// What [`World::listen`] does in a thread.
-    fn open(&self) {
-        // Full, as is the flag that is set before an interrupt: either that sees this, or what
-        // comes next sees the flag.
-        self.ear().listens.xchg(true, Full);
+    /// What is left to do for who stops the thread as the kernel does, which nudges it.
+    fn reach_beside_nudge(&self) {
+        if self.ear().is_killable() {
+            self.kill();
+        }
     }
 
     /// Calls `call`, which may wait killably and is interrupted there too; not if the thread has
     /// been asked to stop. Called by the thread.
     fn killable<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
         self.let_in();
-        // Full, for the same reason.
-        let outer = self.ear().killable.xchg(true, Full);
+        // Full, as is the flag that is set before an interrupt: either that sees this, or what
+        // comes next sees the flag.
+        let outer = self.ear().0.xchg(true, Full);
         let result = if self.life().is_asked() {
             None
         } else {
             Some(call())
         };
         // Calls nest. A signal that is sent to where the thread was breaks its next wait as well.
-        self.ear().killable.store(outer, Relaxed);
+        self.ear().0.store(outer, Relaxed);
         result
     }
 }

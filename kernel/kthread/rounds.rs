@@ -10,7 +10,8 @@
 //! So a stop does two things. It interrupts the round that runs, if one does; and it has another
 //! one run at once, which finds the flag set, does not call the body, and ends the item. The round
 //! that runs may have missed the flag, and ask for a next one after a long delay: it does so before
-//! the stop has put that forward, or where it is due already.
+//! the stop has put that forward, or where it is due already. Who buries the item needs no other
+//! round, and interrupts the one that runs.
 //!
 //! What the queue must answer for is in [`Queued`]. As `life.rs`, this file calls no kernel, and
 //! `tools/model` tries its interleavings.
@@ -40,7 +41,10 @@ pub(crate) trait Queued: World {
     /// already queues anew, behind what others have queued meanwhile.
     fn hurry(&self);
 
-    /// Breaks the waits of the round that runs and [listens](World::listen), this one and those to
+    /// Lets [`Self::nudge`] have its effect from now on. Called by the worker.
+    fn listen(&self);
+
+    /// Breaks the waits of the round that runs and [listens](Self::listen), this one and those to
     /// come, and nobody else's.
     fn nudge(&self);
 

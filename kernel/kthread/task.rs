@@ -187,6 +187,12 @@ impl Kthread {
     /// `data` must point to a thread, which has been woken, or is buried.
     unsafe extern "C" fn enter(data: *mut c_void) -> c_int {
         let kthread = data.cast::<Self>().cast_const();
+        // SAFETY: By the safety requirements.
+        if unsafe { (*kthread).freezable } {
+            // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
+            // sleep, and does so here if the machine is about to.
+            unsafe { sys::set_freezable() };
+        }
         // SAFETY: By the safety requirements and the type invariants.
         unsafe { ((*kthread).entry)(kthread) };
         // The result travels in the slot: this number tells nothing to anybody.
@@ -337,16 +343,6 @@ impl World for Kthread {
         self.reach();
     }
 
-    #[inline]
-    fn listen(&self) {
-        self.open();
-        if self.freezable {
-            // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
-            // sleep, and does so here if the machine is about to.
-            unsafe { sys::set_freezable() };
-        }
-    }
-
     #[inline(never)]
     fn forget_interrupts(&self) {
         // SAFETY: Touches the current task's pending signals only, under its lock.
@@ -361,6 +357,7 @@ impl World for Kthread {
     #[inline(never)]
     fn bury(&self) {
         let Some(task) = self.as_raw() else { return };
+        self.reach_beside_nudge();
         // Waits until the task has returned into the kernel proper and exited there: after this
         // it can't be in module code.
         //

@@ -3,7 +3,7 @@
 //! `kernel/kthread/block.rs`, the owners' side of it: what thread and work item have in common.
 
 use super::events::Events;
-use super::life::{Milestone, Protocol};
+use super::life::{Milestone, NotGone, Protocol};
 use super::platform::{AtomicFlag, Mutex, Relaxed};
 use super::slot::Slot;
 
@@ -52,19 +52,26 @@ pub trait Owned: Protocol {
 
     /// `Thread::join()`, `Chore::join()`.
     fn join_outcome(&self) -> Outcome {
-        if self.life().is_gone() {
-            return self.outcome();
-        }
-        match self.join(|| self.settle()) {
+        match self.join_block() {
             Ok(()) => self.outcome(),
             Err(_) => Outcome::Itself,
         }
     }
 
+    /// `Block::join()`.
+    fn join_block(&self) -> Result<(), NotGone> {
+        if self.life().is_gone() {
+            return Ok(());
+        }
+        self.join(|| self.settle())
+    }
+
     /// `Thread::stop()`, `Chore::stop()`.
     fn stop(&self) -> Outcome {
-        self.ask();
-        self.join_outcome()
+        match self.stop_by(|_| self.join_block()) {
+            Ok(()) => self.outcome(),
+            Err(_) => Outcome::Itself,
+        }
     }
 
     /// The drop of a handle by others than its own thread: nobody asks for the result.
@@ -72,8 +79,8 @@ pub trait Owned: Protocol {
         if self.life().is_gone() {
             return;
         }
-        self.ask();
-        assert!(self.join(|| self.settle()).is_ok(), "it is another's end");
+        let stopped = self.stop_by(|_| self.join_block());
+        assert!(stopped.is_ok(), "it is another's end");
     }
 
     /// It leaves its net, and gives a closure up that never ran.

@@ -9,12 +9,12 @@ pub const CHORE_MUTANTS: &[Mutant] = &[
     Mutant {
         name: "hurries_before_it_sets_the_flag",
         file: "life.rs",
-        from: "        let first = !self.life().asked.xchg(true, Full);
+        from: "        let first = self.mark();
         if first {
             self.interrupt();
         }",
         to: "        self.interrupt();
-        let first = !self.life().asked.xchg(true, Full);",
+        let first = self.mark();",
         caught_by: "asked_chore_ends",
         with: DEADLOCK,
     },

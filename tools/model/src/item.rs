@@ -238,10 +238,6 @@ impl World for Item {
         self.reach();
     }
 
-    fn listen(&self) {
-        *self.worker.lock().unwrap() = Some(thread::current().id());
-    }
-
     fn forget_interrupts(&self) {
         self.task.lock().unwrap().notified = false;
     }
@@ -250,8 +246,9 @@ impl World for Item {
         *self.worker.lock().unwrap() == Some(thread::current().id())
     }
 
-    /// `disable_delayed_work_sync()`.
+    /// `disable_delayed_work_sync()`, after a nudge.
     fn bury(&self) {
+        self.nudge();
         let mut place = self.place.lock().unwrap();
         place.disabled = true;
         place.due = None;
@@ -297,6 +294,10 @@ impl Queued for Item {
             place.due = Some(Delay::Short);
             self.moved.notify_all();
         }
+    }
+
+    fn listen(&self) {
+        *self.worker.lock().unwrap() = Some(thread::current().id());
     }
 
     fn nudge(&self) {

@@ -9,7 +9,7 @@
 //! - `kthread_stop()` and a nudge break interruptible waits, and not killable ones;
 //! - a second `kthread_stop()` on one task never returns: the event of its exit is `complete()`d
 //!   for one;
-//! - a nudge wakes a new task up too;
+//! - a nudge does not wake a new task up;
 //! - a signal to a task that does not let it in is lost;
 //! - other signals come too, and break interruptible waits.
 //!
@@ -198,6 +198,11 @@ impl Kthread {
         self.task.lock().unwrap().killed
     }
 
+    /// Whether nothing is pending that breaks its waits.
+    pub fn is_undisturbed(&self) -> bool {
+        !self.task.lock().unwrap().notified
+    }
+
     /// An interruptible wait of the kernel's own, in a function that the body calls: it knows
     /// nothing of the flag. `false` if it was broken.
     pub fn wait_in_kernel(&self) -> bool {
@@ -241,10 +246,6 @@ impl World for Kthread {
         self.reach();
     }
 
-    fn listen(&self) {
-        self.open();
-    }
-
     fn forget_interrupts(&self) {
         let mut task = self.task.lock().unwrap();
         task.killed = false;
@@ -256,6 +257,7 @@ impl World for Kthread {
     }
 
     fn bury(&self) {
+        self.reach_beside_nudge();
         self.stir(|task| {
             task.should_stop = true;
             task.notified = true;
@@ -287,10 +289,7 @@ impl Reached for Kthread {
     }
 
     fn nudge(&self) {
-        self.stir(|task| {
-            assert!(task.woken, "it has not begun, and would now");
-            task.notified = true;
-        });
+        self.stir(|task| task.notified = true);
     }
 
     fn let_in(&self) {

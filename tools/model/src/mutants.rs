@@ -31,13 +31,13 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "interrupts_before_it_sets_the_flag",
         file: "life.rs",
-        from: "        let first = !self.life().asked.xchg(true, Full);
+        from: "        let first = self.mark();
         if first {
             self.interrupt();
         }",
         to: "        self.interrupt();
-        let first = !self.life().asked.xchg(true, Full);",
-        caught_by: "two_stoppers",
+        let first = self.mark();",
+        caught_by: "asked_in_a_killable_call",
         with: DEADLOCK,
     },
     Mutant {
@@ -47,14 +47,35 @@ pub const MUTANTS: &[Mutant] = &[
             self.interrupt();
         }",
         to: "",
-        caught_by: "joiner_and_stopper",
+        caught_by: "stop_among_signals",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "refused_stop_does_not_interrupt",
+        file: "life.rs",
+        from: "        if first && result.is_err() {
+            self.interrupt();
+        }
+",
+        to: "",
+        caught_by: "stop_by_itself",
+        with: "broken",
+    },
+    Mutant {
+        name: "stop_that_is_secretly_a_join",
+        file: "life.rs",
+        from: "        let first = self.mark();
+        let result = join(first);",
+        to: "        let first = false;
+        let result = join(first);",
+        caught_by: "two_stoppers",
         with: DEADLOCK,
     },
     Mutant {
         name: "asks_without_release",
         file: "life.rs",
         from: "asked.xchg(true, Full)",
-        to: "asked.xchg(true, Relaxed)",
+        to: "asked.xchg(true, super::platform::Relaxed)",
         caught_by: "owner_tells_the_body",
         with: "asked",
     },
@@ -62,7 +83,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "sees_that_it_is_asked_without_acquire",
         file: "life.rs",
         from: "self.asked.load(Acquire)",
-        to: "self.asked.load(Relaxed)",
+        to: "self.asked.load(super::platform::Relaxed)",
         caught_by: "owner_tells_others",
         with: "asked",
     },
@@ -71,14 +92,14 @@ pub const MUTANTS: &[Mutant] = &[
         file: "life.rs",
         from: "asked.xchg(true, Full)",
         to: "asked.xchg(true, Release)",
-        caught_by: "two_stoppers",
+        caught_by: "asked_in_a_killable_call",
         with: DEADLOCK,
     },
     Mutant {
         name: "ready_without_release",
         file: "life.rs",
         from: "ready.store(true, Release)",
-        to: "ready.store(true, Relaxed)",
+        to: "ready.store(true, super::platform::Relaxed)",
         caught_by: "body_tells_its_owner",
         with: "ready",
     },
@@ -86,7 +107,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "sees_that_it_is_ready_without_acquire",
         file: "life.rs",
         from: "self.ready.load(Acquire)",
-        to: "self.ready.load(Relaxed)",
+        to: "self.ready.load(super::platform::Relaxed)",
         caught_by: "body_tells_its_owner",
         with: "ready",
     },
@@ -94,7 +115,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "ends_without_release",
         file: "life.rs",
         from: "self.ended.store(true, Release)",
-        to: "self.ended.store(true, Relaxed)",
+        to: "self.ended.store(true, super::platform::Relaxed)",
         caught_by: "body_tells_its_owner",
         with: "ended",
     },
@@ -102,18 +123,9 @@ pub const MUTANTS: &[Mutant] = &[
         name: "sees_that_it_has_ended_without_acquire",
         file: "life.rs",
         from: "self.ended.load(Acquire)",
-        to: "self.ended.load(Relaxed)",
+        to: "self.ended.load(super::platform::Relaxed)",
         caught_by: "body_tells_its_owner",
         with: "ended",
-    },
-    Mutant {
-        name: "does_not_listen",
-        file: "life.rs",
-        from: "        self.listen();
-",
-        to: "",
-        caught_by: "two_stoppers",
-        with: DEADLOCK,
     },
     Mutant {
         name: "runs_the_body_though_asked_before",
@@ -231,21 +243,29 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "all_bury",
         file: "life.rs",
-        from: "!self.claimed.xchg(true, Relaxed)",
-        to: "!self.claimed.xchg(false, Relaxed)",
+        from: "!self.claimed.xchg(true, Full)",
+        to: "!self.claimed.xchg(false, Full)",
         caught_by: "two_stoppers_and_a_dropper",
         with: DEADLOCK,
     },
     Mutant {
         name: "claims_in_two_steps",
         file: "life.rs",
-        from: "!self.claimed.xchg(true, Relaxed)",
+        from: "!self.claimed.xchg(true, Full)",
         to: "{
-            let free = !self.claimed.load(Relaxed);
-            self.claimed.store(true, Relaxed);
+            let free = !self.claimed.load(Acquire);
+            self.claimed.store(true, Release);
             free
         }",
         caught_by: "two_stoppers",
+        with: DEADLOCK,
+    },
+    Mutant {
+        name: "claims_without_a_full_barrier",
+        file: "life.rs",
+        from: "claimed.xchg(true, Full)",
+        to: "claimed.xchg(true, Release)",
+        caught_by: "joiner_and_stopper",
         with: DEADLOCK,
     },
     Mutant {
@@ -325,15 +345,15 @@ pub const MUTANTS: &[Mutant] = &[
         name: "gone_without_release",
         file: "life.rs",
         from: "gone.store(true, Release)",
-        to: "gone.store(true, Relaxed)",
+        to: "gone.store(true, super::platform::Relaxed)",
         caught_by: "two_joiners",
-        with: "it is gone",
+        with: "its code may be taken away",
     },
     Mutant {
         name: "sees_that_it_is_gone_without_acquire",
         file: "life.rs",
         from: "self.gone.load(Acquire)",
-        to: "self.gone.load(Relaxed)",
+        to: "self.gone.load(super::platform::Relaxed)",
         caught_by: "two_joiners",
         with: "it is gone",
     },

@@ -87,6 +87,7 @@ macro_rules! test_scenarios {
     () => {
         test_scenarios! { in scenarios
             asked_before_it_runs,
+            asked_in_a_killable_call,
             body_tells_its_owner,
             closure_that_owns_its_handle,
             crowd,
@@ -104,6 +105,7 @@ macro_rules! test_scenarios {
             stop_after_killable_calls,
             stop_among_signals,
             stop_at_the_end,
+            stop_by_itself,
             stop_in_nested_calls,
             stop_after_a_killable_call,
             two_joiners,

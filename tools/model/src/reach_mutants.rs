@@ -7,18 +7,10 @@ use super::mutants::{Mutant, DEADLOCK};
 /// All of them.
 pub const REACH_MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "listens_without_a_full_barrier",
-        file: "reach.rs",
-        from: "listens.xchg(true, Full)",
-        to: "listens.xchg(true, Relaxed)",
-        caught_by: "stop_among_signals",
-        with: DEADLOCK,
-    },
-    Mutant {
         name: "says_that_it_is_killable_without_a_full_barrier",
         file: "reach.rs",
-        from: "killable.xchg(true, Full)",
-        to: "killable.xchg(true, Relaxed)",
+        from: "ear().0.xchg(true, Full)",
+        to: "ear().0.xchg(true, Relaxed)",
         caught_by: "two_stoppers",
         with: DEADLOCK,
     },
@@ -37,10 +29,10 @@ pub const REACH_MUTANTS: &[Mutant] = &[
     Mutant {
         name: "looks_before_it_says_that_it_is_killable",
         file: "reach.rs",
-        from: "        let outer = self.ear().killable.xchg(true, Full);
+        from: "        let outer = self.ear().0.xchg(true, Full);
         let result = if self.life().is_asked() {",
         to: "        let asked = self.life().is_asked();
-        let outer = self.ear().killable.xchg(true, Full);
+        let outer = self.ear().0.xchg(true, Full);
         let result = if asked {",
         caught_by: "two_stoppers",
         with: DEADLOCK,
@@ -57,44 +49,52 @@ pub const REACH_MUTANTS: &[Mutant] = &[
     Mutant {
         name: "kills_where_a_nudge_would_do",
         file: "reach.rs",
-        from: "if self.ear().killable.load(Relaxed) {",
-        to: "if true {",
+        from: "        if self.ear().is_killable() {
+            self.kill();
+        } else {",
+        to: "        if true {
+            self.kill();
+        } else {",
         caught_by: "stop_among_signals",
         with: DEADLOCK,
     },
     Mutant {
         name: "nudges_where_it_should_kill",
         file: "reach.rs",
-        from: "if self.ear().killable.load(Relaxed) {",
-        to: "if false {",
-        caught_by: "two_stoppers",
+        from: "        if self.ear().is_killable() {
+            self.kill();
+        } else {",
+        to: "        if false {
+            self.kill();
+        } else {",
+        caught_by: "asked_in_a_killable_call",
         with: DEADLOCK,
-    },
-    Mutant {
-        name: "nudges_one_that_has_not_begun",
-        file: "reach.rs",
-        from: "        if !self.ear().listens.load(Relaxed) {
-            return;
-        }
-",
-        to: "",
-        caught_by: "never_woken",
-        with: "it has not begun",
     },
     Mutant {
         name: "inner_call_ends_the_outer",
         file: "reach.rs",
-        from: "killable.store(outer, Relaxed)",
-        to: "killable.store(outer && false, Relaxed)",
+        from: "ear().0.store(outer, Relaxed)",
+        to: "ear().0.store(outer && false, Relaxed)",
         caught_by: "stop_in_nested_calls",
         with: DEADLOCK,
     },
     Mutant {
         name: "call_that_is_over_counts_as_one",
         file: "reach.rs",
-        from: "self.ear().killable.store(outer, Relaxed);",
+        from: "self.ear().0.store(outer, Relaxed);",
         to: "let _ = outer;",
         caught_by: "stop_after_a_killable_call",
         with: "a signal where a nudge would do",
+    },
+    Mutant {
+        name: "burier_only_nudges",
+        file: "reach.rs",
+        from: "        if self.ear().is_killable() {
+            self.kill();
+        }
+",
+        to: "",
+        caught_by: "two_stoppers",
+        with: DEADLOCK,
     },
 ];

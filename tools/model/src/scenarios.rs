@@ -128,6 +128,14 @@ pub fn stop_among_signals() {
     signals.join().unwrap();
 }
 
+/// Asked to stop in a killable call, it ends without anybody who buries it.
+pub fn asked_in_a_killable_call() {
+    let kthread = Kthread::spawn(until_stopped);
+    kthread.ask();
+    kthread.wait_ended();
+    assert_eq!(kthread.join_outcome(), Outcome::Stopped);
+}
+
 /// It is in one killable call, in another, and then waits interruptibly. Asked to stop, it ends
 /// without anybody who buries it, wherever it is.
 pub fn stop_after_killable_calls() {
@@ -299,6 +307,16 @@ pub fn own_end() {
         assert_eq!(kthread.join_outcome(), Outcome::Itself);
         assert_eq!(kthread.join_within_outcome(), Some(Outcome::Itself));
         assert_eq!(kthread.stop(), Outcome::Itself);
+        Err(Stopped)
+    });
+    assert_eq!(kthread.join_outcome(), Outcome::Stopped);
+}
+
+/// A thread that stops itself is told that it can't wait for that, and has its waits broken.
+pub fn stop_by_itself() {
+    let kthread = Kthread::spawn(|kthread| {
+        assert_eq!(kthread.stop(), Outcome::Itself);
+        assert!(!kthread.is_undisturbed(), "broken by nobody");
         Err(Stopped)
     });
     assert_eq!(kthread.join_outcome(), Outcome::Stopped);
