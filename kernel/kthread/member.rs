@@ -72,8 +72,6 @@ pub(crate) struct Entry {
 #[derive(Default)]
 struct Notes {
     next: Option<Arc<dyn Member>>,
-    previous: Option<Arc<dyn Member>>,
-    listed: bool,
     awaits: Option<Awaited>,
 }
 
@@ -125,10 +123,10 @@ impl Entry {
 
 /// The threads of a net: a list whose links are in the [`Entry`] of each.
 ///
-/// # Invariants
+/// A thread that goes is looked for from the front, where the newest are: a module has few threads,
+/// and the last one to come is often the first one to go.
 ///
-/// From `first` on, each `next` leads to the next one, whose `previous` leads back. Just those
-/// that are met on this way are `listed`, and only they have links.
+/// # Invariants
 ///
 /// Who follows [`Entry::awaits`] from thread to thread, but not that of a wait which a stop has
 /// broken or is about to, never comes to the same one twice.
@@ -140,9 +138,7 @@ pub(crate) struct Threads {
 impl Threads {
     /// All threads, the newest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Member>> {
-        core::iter::successors(self.first.as_ref(), |member| {
-            member.entry().notes.access(self).next.as_ref()
-        })
+        core::iter::successors(self.first.as_ref(), |member| self.after(member))
     }
 
     /// Puts a thread in front, unless its scope is closed: [`ENODEV`] then.
@@ -151,14 +147,9 @@ impl Threads {
         if entry.branch.is_closed(self) {
             return Err(ENODEV);
         }
-        // INVARIANT: The links of the two neighbours lead to each other. It waits for nobody yet.
+        // INVARIANT: It waits for nobody yet.
         let second = self.first.take();
-        if let Some(second) = &second {
-            second.entry().notes.access_mut(self).previous = Some(member.clone());
-        }
-        let notes = entry.notes.access_mut(self);
-        notes.next = second;
-        notes.listed = true;
+        entry.notes.access_mut(self).next = second;
         self.first = Some(member);
         Ok(())
     }
@@ -167,21 +158,22 @@ impl Threads {
     ///
     /// Returns the list's own reference to it, to be dropped where the lock is not held.
     pub(crate) fn unlink(&mut self, entry: &Entry) -> Option<Arc<dyn Member>> {
-        let notes = entry.notes.access_mut(self);
-        if !core::mem::take(&mut notes.listed) {
-            return None;
+        let is_it = |member: &Arc<dyn Member>| member.entry().name() == entry.name();
+        if self.first.as_ref().is_some_and(is_it) {
+            let next = entry.notes.access_mut(self).next.take();
+            return core::mem::replace(&mut self.first, next);
         }
-        // INVARIANT: Its neighbours are led to each other, and it keeps no link.
-        let (next, previous) = (notes.next.take(), notes.previous.take());
-        if let Some(next) = &next {
-            next.entry().notes.access_mut(self).previous = previous.clone();
-        }
-        match previous {
-            Some(previous) => {
-                core::mem::replace(&mut previous.entry().notes.access_mut(self).next, next)
-            }
-            None => core::mem::replace(&mut self.first, next),
-        }
+        let before = self
+            .iter()
+            .find(|member| self.after(member).is_some_and(is_it))?;
+        let before = before.clone();
+        let next = entry.notes.access_mut(self).next.take();
+        core::mem::replace(&mut before.entry().notes.access_mut(self).next, next)
+    }
+
+    /// The one that comes after it.
+    fn after<'a>(&'a self, member: &'a Arc<dyn Member>) -> Option<&'a Arc<dyn Member>> {
+        member.entry().notes.access(self).next.as_ref()
     }
 
     /// A thread in question whose end the caller can wait for.
