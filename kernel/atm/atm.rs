@@ -13,9 +13,9 @@
 //!   anywhere and as long as one likes. When the connection closes, the handle
 //!   is cut off from it, and what still comes over the handle is dropped.
 //! - An [`OutgoingSkb`] is a packet on its way out. Wherever it is dropped, the
-//!   ATM layer gets it back, and the sender its room in the send buffer. An
-//!   [`IncomingSkb`] is one on its way in, until it is pushed to its VCC. Both can
-//!   wait in a [`Queue`].
+//!   ATM layer gets it back, and the sender its room in the send buffer. It can
+//!   wait in a [`Queue`]. Packets on their way in are put into [`Arrivals`], until
+//!   they are pushed to their VCCs.
 //!
 //! # Who may be called when
 //!
@@ -116,10 +116,7 @@ pub use self::{
         Device,
         Signal, //
     },
-    incoming::{
-        IncomingSkb,
-        PushError, //
-    },
+    incoming::Arrivals,
     irq_poll::{
         IrqPoll,
         Poll, //

@@ -23,7 +23,7 @@ use crate::{
     bindings,
     queue::Queue,
     skb::{
-        impl_packet,
+        Packet,
         Tagged, //
     },
     vcc::Vcc, //
@@ -42,7 +42,18 @@ use crate::{
 /// C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 pub struct OutgoingSkb(Tagged);
 
-impl_packet!(OutgoingSkb);
+// SAFETY: A `Tagged` is a valid socket buffer that is ours, and so is its `next` field as long as
+// nobody else has it in a list.
+unsafe impl Packet for OutgoingSkb {
+    fn into_raw(self) -> NonNull<sk_buff> {
+        ManuallyDrop::new(self).0.as_raw()
+    }
+
+    unsafe fn from_raw(skb: NonNull<sk_buff>) -> Self {
+        // SAFETY: The caller promises that it was made of such a value.
+        Self(unsafe { Tagged::from_raw(skb) })
+    }
+}
 
 impl OutgoingSkb {
     /// Takes over a packet from the ATM layer, and sees to it that it is in one

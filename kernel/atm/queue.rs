@@ -11,8 +11,7 @@ use kernel::bindings::sk_buff;
 
 use crate::skb::Packet;
 
-/// A queue of [`IncomingSkb`](crate::IncomingSkb)s or
-/// [`OutgoingSkb`](crate::OutgoingSkb)s: first in, first out.
+/// A queue of [`OutgoingSkb`](crate::OutgoingSkb)s, for example: first in, first out.
 ///
 /// It allocates nothing, because each packet points to the next. It locks
 /// nothing, either: put it into a lock, and where packets must be dropped outside

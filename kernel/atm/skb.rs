@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What packets in both directions are made of.
+//! Packets that wait, and those that know their VCC.
 
 use core::ptr::NonNull;
 
@@ -152,22 +152,3 @@ pub unsafe trait Packet: Sized {
     /// back once.
     unsafe fn from_raw(skb: NonNull<sk_buff>) -> Self;
 }
-
-/// Implements [`Packet`] for a type whose only field is a [`Tagged`].
-macro_rules! impl_packet {
-    ($type:ident) => {
-        // SAFETY: A `Tagged` is a valid socket buffer that is ours, and so is its
-        // `next` field as long as nobody else has it in a list.
-        unsafe impl $crate::skb::Packet for $type {
-            fn into_raw(self) -> ::core::ptr::NonNull<::kernel::bindings::sk_buff> {
-                ::core::mem::ManuallyDrop::new(self).0.as_raw()
-            }
-
-            unsafe fn from_raw(skb: ::core::ptr::NonNull<::kernel::bindings::sk_buff>) -> Self {
-                // SAFETY: The caller promises that it was made of such a value.
-                Self(unsafe { $crate::skb::Tagged::from_raw(skb) })
-            }
-        }
-    };
-}
-pub(crate) use impl_packet;

@@ -17,10 +17,7 @@ use kernel::{
     }, //
 };
 
-use crate::{
-    bindings,
-    incoming::PushError, //
-};
+use crate::bindings;
 
 /// How a connection's packets are adapted to cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,31 +141,27 @@ impl Vcc {
     ///
     /// # Errors
     ///
-    /// See [`PushError`]. The packet is still the caller's then.
+    /// `ENOTCONN` if the connection has closed; `ENOBUFS`, which is counted, if the receiver does
+    /// not keep up: its buffer is full. The packet is still the caller's then.
     ///
     /// # Safety
     ///
     /// `skb` must be a valid packet that is the caller's, who gives it up. The
     /// context must be one that may call network protocols.
     #[inline]
-    pub(crate) unsafe fn push(
-        &self,
-        skb: NonNull<sk_buff>,
-        guard: &rcu::Guard,
-    ) -> Result<(), PushError> {
-        let raw = self.raw.try_access_with_guard(guard);
-        let raw = raw.ok_or(PushError::Closed)?;
+    pub(crate) unsafe fn push(&self, skb: NonNull<sk_buff>, guard: &rcu::Guard) -> Result {
+        let raw = self.raw.try_access_with_guard(guard).ok_or(ENOTCONN)?;
         let vcc = raw.0.as_ptr();
         // SAFETY: By the invariants of `Raw`, the VCC is valid. The field may be
         // changed meanwhile, from one value to another, both of them valid.
         let push = unsafe { (&raw const (*vcc).push).read_volatile() };
-        let push = push.ok_or(PushError::Closed)?;
+        let push = push.ok_or(ENOTCONN)?;
         // SAFETY: The caller vouches for the packet.
         let cost = unsafe { (*skb.as_ptr()).truesize };
         // SAFETY: By the invariants of `Raw`. What is charged is given back by
         // whoever takes the packet from the VCC. A packet costs far below 2 GiB.
         if unsafe { bindings::atm_charge(vcc, cost as i32) } == 0 {
-            return Err(PushError::Full);
+            return Err(ENOBUFS);
         }
         // SAFETY: The VCC is valid and open, and the packet is ours to give.
         unsafe { push(vcc, skb.as_ptr()) };

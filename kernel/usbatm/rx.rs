@@ -36,9 +36,8 @@ use crate::{
     }, //
 };
 use atm::{
-    BottomHalf,
-    IncomingSkb,
-    Queue, //
+    Arrivals,
+    BottomHalf, //
 };
 use kernel::{
     new_spinlock,
@@ -98,7 +97,7 @@ struct State {
     splitter: Splitter,
     connections: Connections,
     /// Packets for the ATM layer.
-    arrived: Queue<IncomingSkb>,
+    arrived: Arrivals,
     strays: Strays,
     complaint: Rare,
 }
@@ -113,7 +112,7 @@ impl Rx {
                 flowing: false,
                 splitter: Splitter::new(stride),
                 connections: Connections::new(),
-                arrived: Queue::new(),
+                arrived: Arrivals::new(),
                 strays: Strays::default(),
                 complaint: Rare::new(),
             }),
@@ -234,11 +233,14 @@ impl usb::Handler for Rx {
                 if has_come {
                     state.note_life();
                 }
-                let packets = state.hand_over(alone.is_some());
+                let now = bottom_half.as_ref().map(|it| (it, state.take_arrived()));
+                if now.is_none() {
+                    state.leave_arrived();
+                }
                 drop(state);
                 let whole = transfer.capacity();
                 self.submitted(transfer.submit(whole));
-                if let Some(bottom_half) = &bottom_half {
+                if let Some((bottom_half, packets)) = now {
                     packets.push_all(bottom_half);
                 }
             }
@@ -262,21 +264,14 @@ impl State {
         }
     }
 
-    /// Returns the packets to deliver, if they are to be delivered `now`, or has the bottom half do
-    /// so.
-    fn hand_over(&mut self, now: bool) -> Queue<IncomingSkb> {
-        if let Some(traffic) = &self.traffic {
-            if !now && !self.arrived.is_empty() {
-                traffic.queue_delivery();
-            }
+    /// Has the bottom half pass on what has arrived.
+    fn leave_arrived(&self) {
+        if let (Some(traffic), false) = (&self.traffic, self.arrived.is_empty()) {
+            traffic.queue_delivery();
         }
-        if now {
-            return self.take_arrived();
-        }
-        Queue::new()
     }
 
-    fn take_arrived(&mut self) -> Queue<IncomingSkb> {
+    fn take_arrived(&mut self) -> Arrivals {
         core::mem::take(&mut self.arrived)
     }
 
@@ -323,12 +318,7 @@ impl State {
 
 /// Adds a cell to its connection's packet, and the packet to the queue if it is complete and less
 /// than `most` wait there.
-fn take_cell(
-    connection: &mut Connection,
-    cell: Cell<'_>,
-    arrived: &mut Queue<IncomingSkb>,
-    most: usize,
-) {
+fn take_cell(connection: &mut Connection, cell: Cell<'_>, arrived: &mut Arrivals, most: usize) {
     let (vcc, reassembler) = connection.parts();
     let pdu = match reassembler.push(cell.header().pti, cell.payload()) {
         Ok(Some(pdu)) => pdu,
@@ -342,8 +332,7 @@ fn take_cell(
     if arrived.len() >= most {
         return vcc.count_rx_drop();
     }
-    match IncomingSkb::new(vcc, pdu.sdu) {
-        Ok(skb) => arrived.push(skb),
-        Err(_) => vcc.count_rx_drop(),
+    if arrived.push(vcc, pdu.sdu).is_err() {
+        vcc.count_rx_drop();
     }
 }
