@@ -28,6 +28,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("interrupts::driver_goes_in_a_flood", |_| {
         driver_goes_in_a_flood()
     }),
+    ("interrupts::calls_overlap_what_is_done_to_them", |_| {
+        calls_overlap_what_is_done_to_them()
+    }),
 ];
 
 /// A modem whose transfers end in interrupts.
@@ -205,6 +208,13 @@ fn count_in_order(pvc: &mut Pvc) -> Result<u32> {
         "out of order: {numbers:?}"
     );
     Ok(numbers.len() as u32)
+}
+
+/// What has a driver called in a bottom half is dropped, or told to call again, in the middle of a
+/// call.
+fn calls_overlap_what_is_done_to_them() -> Result<()> {
+    modules::insmod(Driver::Ours, "atm_test", "")?;
+    modules::rmmod("atm_test")
 }
 
 /// The driver's module goes while packets come in and go out, and connections open and close.
