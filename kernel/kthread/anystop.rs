@@ -13,12 +13,13 @@ use crate::{
         Protocol,
         World, //
     },
-    pause::Pause,
+    pause::Pausable,
     site::{
         Site,
         Waiting, //
     },
-    sys, //
+    sys,
+    task::Kthread, //
 };
 use core::{
     panic::Location,
@@ -38,8 +39,8 @@ pub(crate) trait Place {
     /// Where it is noted in which line the body waits.
     fn site(&self) -> &Site;
 
-    /// Who wants it to hold still, where it can.
-    fn pausing(&self) -> Option<&Pause>;
+    /// The thread, where it is one: that can be made to hold still.
+    fn pausing(&self) -> Option<&Kthread>;
 }
 
 /// What runs the body, without its type.
@@ -280,11 +281,11 @@ impl AnyStop {
             let limit = self.limit(until);
             self.check()?;
             let came = match self.runner().pausing() {
-                Some(pause) => match pause.doze(self, || sleep(limit)) {
+                Some(kthread) => match kthread.doze(|| sleep(limit), || self.broken()) {
                     Some(came) => came,
                     None => {
                         let has_left = leave();
-                        pause.hold(self);
+                        kthread.hold(|| self.broken());
                         if has_left {
                             return self.check().map(|()| true);
                         }

@@ -2,10 +2,7 @@
 
 //! A completion that a stop-aware wait can wait for.
 
-use crate::{
-    sys,
-    task, //
-};
+use crate::sys;
 use kernel::{
     bindings,
     prelude::*,
@@ -79,14 +76,6 @@ impl Completion {
     pub fn reinit(&self) {
         // SAFETY: `inner` is initialised; the helper takes the lock that guards the count.
         unsafe { sys::threadline_reinit_completion(self.as_raw()) };
-    }
-
-    /// Waits until it is completed; `false` if the caller is killed before that, or is a body that
-    /// is asked to stop.
-    #[inline(never)]
-    pub(crate) fn wait_killable(&self) -> bool {
-        // SAFETY: `inner` is initialised; callers may sleep.
-        task::killable(|| unsafe { sys::threadline_wait_killable(self.as_raw()) }) == Ok(true)
     }
 
     /// Sleeps interruptibly until it is completed, `true`, or else until the clock shows `until`

@@ -3,7 +3,8 @@
 //! The milestones of a life, for those who wait for them.
 //!
 //! As milestones come in one order, one number says which have been reached, and one queue will do
-//! for all who wait: a milestone for which nobody waits costs a look at that.
+//! for all who wait: a milestone for which nobody waits costs a look at that. Those wait there too
+//! who have to do with a pause.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
@@ -14,7 +15,10 @@ use crate::{
 };
 use kernel::{
     bindings,
-    ffi::c_int,
+    ffi::{
+        c_int,
+        c_void, //
+    },
     prelude::*,
     sync::atomic::{
         Acquire,
@@ -23,6 +27,9 @@ use kernel::{
     },
     types::Opaque, //
 };
+
+/// What a wait looks at: whether it is over. It does not sleep.
+pub(crate) type IsOver = unsafe extern "C" fn(*const c_void) -> bool;
 
 /// Which [`Milestone`] was reached last, and who waits for the next.
 ///
@@ -71,8 +78,14 @@ impl Events {
     #[inline(never)]
     pub(crate) fn announce(&self, milestone: Milestone) {
         self.reached.store(Self::number(milestone), Release);
+        self.stir();
+    }
+
+    /// Has all who wait look again. May be called in any context.
+    #[inline]
+    pub(crate) fn stir(&self) {
         // SAFETY: `queue` is initialised by the type invariants. After a full barrier this looks
-        // for waiters, who look at the number after they have queued up.
+        // for waiters, who look at what they wait for after they have queued up.
         unsafe { sys::threadline_wake_queue(self.queue.get()) };
     }
 
@@ -117,4 +130,36 @@ impl Events {
         })?;
         was_reached.then_some(()).ok_or(EINTR)
     }
+
+    /// Waits until `over`; `false` if the caller is killed before that, or is a body that is asked
+    /// to stop. Whoever changes what it looks at [stirs](Self::stir) after that.
+    pub(crate) fn wait_killable_for<F: Fn() -> bool>(&self, over: F) -> bool {
+        if over() {
+            return true;
+        }
+        let what = (&raw const over).cast();
+        // SAFETY: `queue` is initialised by the type invariants; callers may sleep. `over` is what
+        // the function takes, and outlives the call.
+        let wait =
+            || unsafe { sys::threadline_wait_killable_for(self.queue.get(), is_over::<F>, what) };
+        task::killable(wait) == Ok(true)
+    }
+
+    /// Sleeps interruptibly until `over`, or a signal comes; see [`Self::wait_killable_for`].
+    pub(crate) fn sleep_for<F: Fn() -> bool>(&self, over: F) {
+        let what = (&raw const over).cast();
+        // SAFETY: As there.
+        unsafe { sys::threadline_sleep_for(self.queue.get(), is_over::<F>, what) };
+    }
+}
+
+/// Calls what a wait looks at.
+///
+/// # Safety
+///
+/// `what` must point to an `F`.
+unsafe extern "C" fn is_over<F: Fn() -> bool>(what: *const c_void) -> bool {
+    // SAFETY: By the safety requirements.
+    let over = unsafe { &*what.cast::<F>() };
+    over()
 }

@@ -214,13 +214,25 @@ bool threadline_wait_reached_killable(struct wait_queue_head *queue,
 	return !wait_event_killable(*queue, threadline_reached(reached, number));
 }
 
-/* The same for a completion. */
-bool threadline_wait_killable(struct completion *x);
-bool threadline_wait_killable(struct completion *x)
+/* The same until @over(@what). */
+bool threadline_wait_killable_for(struct wait_queue_head *queue,
+				  bool (*over)(const void *), const void *what);
+bool threadline_wait_killable_for(struct wait_queue_head *queue,
+				  bool (*over)(const void *), const void *what)
 {
 	if (current->flags & PF_WQ_WORKER)
-		return !wait_for_completion_interruptible(x);
-	return !wait_for_completion_killable(x);
+		return !wait_event_interruptible(*queue, over(what));
+	return !wait_event_killable(*queue, over(what));
+}
+
+/* Sleeps as a body does until @over(@what), or a signal comes. */
+void threadline_sleep_for(struct wait_queue_head *queue,
+			  bool (*over)(const void *), const void *what);
+void threadline_sleep_for(struct wait_queue_head *queue,
+			  bool (*over)(const void *), const void *what)
+{
+	might_sleep();
+	(void)___wait_event(*queue, over(what), THREADLINE_WAITS, 0, 0, schedule());
 }
 
 /* Whether it was reached before CLOCK_MONOTONIC showed @ns. */

@@ -20,13 +20,13 @@ use crate::{
         Milestone,
         World, //
     },
-    pause::Pause,
     rounds::{
         Queued,
         Rounds, //
     },
     site::Site,
     sys,
+    task::Kthread,
     watch::Watch, //
 };
 use core::{
@@ -152,7 +152,7 @@ impl Place for Item {
     }
 
     /// A worker that held still would keep others waiting that know nothing of it.
-    fn pausing(&self) -> Option<&Pause> {
+    fn pausing(&self) -> Option<&Kthread> {
         None
     }
 }

@@ -108,9 +108,9 @@
 //! # How a stop reaches a thread
 //!
 //! A stop is a flag, then a nudge: `kthread_stop()` is one too, where somebody waits for the end.
-//! That breaks *interruptible* waits, as those of this library are. The kernel's *killable* waits, such as the one for firmware from user
-//! space, end for a fatal signal only. So a thread says so before it goes into one: from then on it
-//! lets SIGKILL in if the kernel sends it (user space's `kill -9` has no effect on it), and while
+//! That breaks *interruptible* waits, as those of this library are. The kernel's *killable* waits,
+//! such as the one for firmware from user space, end for a fatal signal only. So a thread says so
+//! before it goes into one: from then on it lets SIGKILL in if the kernel sends it (user space's `kill -9` has no effect on it), and while
 //! it is there, a stop sends that instead of the nudge. Functions of the kernel that wait killably
 //! can be called through [`Stop::killable`]; where one is called in another way, a stop does not
 //! break its wait. What waits *uninterruptibly* (`msleep()`,
@@ -120,14 +120,14 @@
 //!
 //! # How it is built
 //!
-//! `life.rs` is the protocol, without a call to the kernel, and `reach.rs` and `rounds.rs` what it
-//! has for threads and for work items in particular; `task.rs` makes the calls for a thread,
-//! `item.rs` for a work item.
+//! `life.rs` is the protocol, without a call to the kernel, and `reach.rs`, `pause.rs` and
+//! `rounds.rs` what it has for threads and for work items in particular; `task.rs` and `pausing.rs`
+//! make the calls for a thread, `item.rs` for a work item.
 //! `anystop.rs` has the wait that all waits are made of. `slot.rs` is where the closure and its
 //! result are, `block.rs` what a thread and its owner share. `net.rs` knows the threads of a
 //! module, by their `member.rs` and along the tree of scopes in `branch.rs`; `nets.rs` knows the
 //! modules, `leftover.rs` what else of theirs has to end.
-//! `pause.rs` is how a thread holds still. `watch.rs` and `lookout.rs` report a stop that takes too
+//! `watch.rs` and `lookout.rs` report a stop that takes too
 //! long.
 
 /// What the lines begin with that the library logs.
@@ -161,6 +161,7 @@ mod name;
 mod net;
 mod nets;
 mod pause;
+mod pausing;
 mod platform;
 mod priority;
 mod published;

@@ -3,9 +3,12 @@
 //! Declarations of `helpers.c`, for the inline functions of C headers. Modules,
 //! tasks and rt_mutexes are untyped addresses here: they only pass through.
 
-use crate::lookout::{
-    Expired,
-    Look, //
+use crate::{
+    events::IsOver,
+    lookout::{
+        Expired,
+        Look, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -35,7 +38,6 @@ extern "C" {
     pub(crate) fn threadline_worker_interrupt(worker: *mut *mut c_void);
     pub(crate) fn threadline_worker_forget();
     pub(crate) fn threadline_worker_is_current(worker: *mut *mut c_void) -> bool;
-    pub(crate) fn threadline_wait_killable(completion: *mut bindings::completion) -> bool;
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
     pub(crate) fn threadline_init_queue(queue: *mut bindings::wait_queue_head);
     pub(crate) fn threadline_wake_queue(queue: *mut bindings::wait_queue_head);
@@ -49,6 +51,16 @@ extern "C" {
         reached: *const c_int,
         number: c_int,
     ) -> bool;
+    pub(crate) fn threadline_wait_killable_for(
+        queue: *mut bindings::wait_queue_head,
+        over: IsOver,
+        what: *const c_void,
+    ) -> bool;
+    pub(crate) fn threadline_sleep_for(
+        queue: *mut bindings::wait_queue_head,
+        over: IsOver,
+        what: *const c_void,
+    );
     pub(crate) fn threadline_wait_reached_until(
         queue: *mut bindings::wait_queue_head,
         reached: *const c_int,

@@ -38,6 +38,7 @@ use kernel::{
         c_void, //
     },
     fmt,
+    new_spinlock,
     prelude::*,
     sync::{
         aref::ARef,
@@ -46,7 +47,8 @@ use kernel::{
             Atomic,
             Full, //
         },
-        SetOnce, //
+        SetOnce,
+        SpinLock, //
     },
     task::Task,
     time::{
@@ -101,8 +103,9 @@ pub(crate) struct Kthread {
     watch: Watch,
     /// It stands still while the machine sleeps.
     freezable: bool,
+    pub(crate) pause: Pause,
     #[pin]
-    pause: Pause,
+    pub(crate) pausers: SpinLock<usize>,
     #[pin]
     events: Events,
 }
@@ -128,7 +131,8 @@ impl Kthread {
             site: Site::new(),
             watch: Watch::new(report_after),
             freezable,
-            pause <- Pause::new(),
+            pause: Pause::new(),
+            pausers <- new_spinlock!(0, "kthread::Kthread::pausers"),
             events <- Events::new(),
         })
     }
@@ -232,11 +236,6 @@ impl Kthread {
         Some(unsafe { &*bindings::kthread_data(task).cast::<Self>() })
     }
 
-    /// Who wants it to hold still.
-    pub(crate) fn pause(&self) -> &Pause {
-        &self.pause
-    }
-
     #[inline]
     pub(crate) fn task(&self) -> Option<&Task> {
         self.task.as_ref().map(|task| &**task)
@@ -302,8 +301,8 @@ impl Place for Kthread {
         &self.site
     }
 
-    fn pausing(&self) -> Option<&Pause> {
-        Some(&self.pause)
+    fn pausing(&self) -> Option<&Kthread> {
+        Some(self)
     }
 }
 
@@ -368,9 +367,6 @@ impl World for Kthread {
     }
 
     fn announce(&self, milestone: Milestone) {
-        if milestone != Milestone::Ready {
-            self.pause.release();
-        }
         self.events.announce(milestone);
     }
 

@@ -15,8 +15,12 @@ mod reach_mutants;
 #[path = "src/chore_mutants.rs"]
 mod chore_mutants;
 
+#[path = "src/pause_mutants.rs"]
+mod pause_mutants;
+
 use chore_mutants::CHORE_MUTANTS;
 use mutants::{Mutant, MUTANTS};
+use pause_mutants::PAUSE_MUTANTS;
 use reach_mutants::REACH_MUTANTS;
 
 /// A part of the protocol, in `kernel/kthread`, or of the model around it.
@@ -28,15 +32,19 @@ enum Part {
 use Part::{Model, Protocol};
 
 /// What it takes to try a thread.
-const THREADS: [Part; 7] = [
+const THREADS: [Part; 8] = [
     Protocol("life"),
     Protocol("reach"),
+    Protocol("pause"),
     Protocol("slot"),
     Model("events"),
     Model("block"),
     Model("kthread"),
     Model("scenarios"),
 ];
+
+/// And what else to pause it.
+const PAUSES: [Part; 1] = [Model("pauses")];
 
 /// And what else for a chore. Not in all modules: to compile them takes time.
 const CHORES: [Part; 3] = [Protocol("rounds"), Model("item"), Model("chores")];
@@ -52,6 +60,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/mutants.rs");
     println!("cargo::rerun-if-changed=src/reach_mutants.rs");
     println!("cargo::rerun-if-changed=src/chore_mutants.rs");
+    println!("cargo::rerun-if-changed=src/pause_mutants.rs");
 
     let of_threads = MUTANTS
         .iter()
@@ -60,7 +69,10 @@ fn main() {
     let of_chores = CHORE_MUTANTS
         .iter()
         .map(|mutant| module(mutant, &CHORES, &places));
-    let modules: String = of_threads.chain(of_chores).collect();
+    let of_pauses = PAUSE_MUTANTS
+        .iter()
+        .map(|mutant| module(mutant, &PAUSES, &places));
+    let modules: String = of_threads.chain(of_pauses).chain(of_chores).collect();
     fs::write(places.out.join("mutants.rs"), modules).unwrap();
 }
 
@@ -108,7 +120,7 @@ fn part_of(mutant: &Mutant, part: &Part, places: &Places) -> String {
         path
     };
     let import = match *name {
-        "scenarios" | "chores" => format!("use {name}::*;"),
+        "scenarios" | "pauses" | "chores" => format!("use {name}::*;"),
         _ => String::new(),
     };
     format!("#[path = {path:?}] mod {name}; {import}\n")

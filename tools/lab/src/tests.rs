@@ -416,6 +416,7 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .files(&lab.source.join("wire"))?
         // The modules' own files that some tests are of.
         .files(&lab.source.join("kernel/kthread/life.rs"))?
+        .files(&lab.source.join("kernel/kthread/pause.rs"))?
         .files(&lab.source.join("kernel/kthread/reach.rs"))?
         .files(&lab.source.join("kernel/kthread/rounds.rs"))?
         .files(&lab.source.join("kernel/kthread/slot.rs"))?

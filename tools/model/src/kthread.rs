@@ -10,17 +10,20 @@
 //! - a second `kthread_stop()` on one task never returns: the event of its exit is `complete()`d
 //!   for one;
 //! - a nudge does not wake a new task up;
+//! - a nudge is a flag, set and cleared without a lock, and ordered by nothing but what stands
+//!   around that;
 //! - a signal to a task that does not let it in is lost;
 //! - other signals come too, and break interruptible waits.
 //!
 //! The kernel's locks are modelled one by one, so that nothing is ordered which is not ordered
-//! there. The owner's side is that of `kernel/kthread/{block,thread,anystop}.rs`.
+//! there. The owner's side is that of `kernel/kthread/{block,thread,anystop,pausing}.rs`.
 
 use std::sync::OnceLock;
 
 use super::block::{Block, Outcome, Owned, Stopped};
 use super::life::{Life, Milestone, NotGone, Protocol, World};
-use super::platform::{thread, Arc, Condvar, Mutex, Relaxed};
+use super::pause::{Pausable, Pause};
+use super::platform::{full_barrier, thread, Arc, AtomicFlag, Condvar, Mutex, Relaxed};
 use super::reach::{Ear, Reach, Reached};
 
 /// What a body returns.
@@ -29,20 +32,23 @@ pub type Result = std::result::Result<u32, Stopped>;
 /// The body of a thread.
 pub type Body = Box<dyn FnOnce(&Kthread) -> Result + Send>;
 
-/// What scheduler and signal code know of the task.
+/// What the scheduler knows of the task.
 #[derive(Default)]
 struct Task {
     woken: bool,
     /// `KTHREAD_SHOULD_STOP`.
     should_stop: bool,
+    /// What the body waits for has happened.
+    awaited: bool,
+}
+
+/// What is known of its signals, under `siglock`.
+#[derive(Default)]
+struct Signals {
     /// A fatal signal is not ignored.
     lets_in: bool,
     /// A fatal signal is pending.
     killed: bool,
-    /// Something else is pending that breaks interruptible waits.
-    notified: bool,
-    /// What the body waits for has happened.
-    awaited: bool,
 }
 
 /// How a task waits.
@@ -57,11 +63,18 @@ pub struct Kthread {
     life: Life,
     task: Mutex<Task>,
     stirred: Condvar,
+    signals: Mutex<Signals>,
+    /// `TIF_NOTIFY_SIGNAL`, which breaks interruptible waits.
+    notified: AtomicFlag,
     /// How many may still learn that the task has exited.
     exited: Mutex<usize>,
     exit: Condvar,
     current: OnceLock<thread::ThreadId>,
     ear: Ear,
+    pause: Pause,
+    pausers: Mutex<usize>,
+    /// Who waits for the thread to hold still is killed.
+    pub kills_pausers: AtomicFlag,
     block: Block<Body>,
 }
 
@@ -72,10 +85,15 @@ impl Kthread {
             life: Life::new(),
             task: Mutex::new(Task::default()),
             stirred: Condvar::new(),
+            signals: Mutex::new(Signals::default()),
+            notified: AtomicFlag::new(false),
             exited: Mutex::new(0),
             exit: Condvar::new(),
             current: OnceLock::new(),
             ear: Ear::new(),
+            pause: Pause::new(),
+            pausers: Mutex::new(0),
+            kills_pausers: AtomicFlag::new(false),
             block: Block::new(Box::new(body)),
         });
         thread::spawn({
@@ -93,7 +111,7 @@ impl Kthread {
     }
 
     pub fn wake(&self) {
-        self.stir(|task| task.woken = true);
+        self.wake_for(|task| task.woken = true);
     }
 
     /// `kthread()`, what a task does.
@@ -123,19 +141,25 @@ impl Kthread {
         self.block.hold.lock().unwrap().end(result);
     }
 
-    fn stir(&self, change: impl FnOnce(&mut Task)) {
+    /// A wake-up, because of a change that was made before it or is made by it.
+    fn wake_for(&self, change: impl FnOnce(&mut Task)) {
         change(&mut self.task.lock().unwrap());
         self.stirred.notify_all();
     }
 
     /// A signal from elsewhere, or a wake-up that was meant for another wait.
     pub fn disturb(&self) {
-        self.stir(|task| task.notified = true);
+        self.nudge();
     }
 
     /// What the body waits for happens.
     pub fn give(&self) {
-        self.stir(|task| task.awaited = true);
+        self.wake_for(|task| task.awaited = true);
+    }
+
+    /// Whether something is pending that breaks such a wait.
+    fn is_broken(&self, wait: Wait) -> bool {
+        self.is_killed() || (wait == Wait::Interruptible && self.notified.load(Relaxed))
     }
 
     /// Sleeps until that has happened, `true`, or a signal breaks the wait.
@@ -145,7 +169,7 @@ impl Kthread {
             if task.awaited {
                 return true;
             }
-            if task.killed || (task.notified && wait == Wait::Interruptible) {
+            if self.is_broken(wait) {
                 return false;
             }
             task = self.stirred.wait(task).unwrap();
@@ -162,6 +186,29 @@ impl Kthread {
                 return Ok(());
             }
             self.broken(|| self.life.is_asked());
+        }
+    }
+
+    /// The same, where it can be paused: the others can't, to have fewer orders. One that
+    /// `leaves` gives its place up then, and is over after the pause.
+    pub fn wait_pausable(&self, leaves: bool) -> std::result::Result<(), Stopped> {
+        let broken = || self.broken(|| self.life.is_asked());
+        let mut has_left = false;
+        loop {
+            if self.life.is_asked() {
+                return Err(Stopped);
+            }
+            if has_left {
+                return Ok(());
+            }
+            match self.doze(|| self.sleep(Wait::Interruptible), broken) {
+                Some(true) => return Ok(()),
+                Some(false) => broken(),
+                None => {
+                    self.hold(broken);
+                    has_left = leaves;
+                }
+            }
         }
     }
 
@@ -195,12 +242,12 @@ impl Kthread {
 
     /// Whether a signal is pending that the kernel has sent.
     pub fn is_killed(&self) -> bool {
-        self.task.lock().unwrap().killed
+        self.signals.lock().unwrap().killed
     }
 
     /// Whether nothing is pending that breaks its waits.
     pub fn is_undisturbed(&self) -> bool {
-        !self.task.lock().unwrap().notified
+        !self.is_broken(Wait::Interruptible)
     }
 
     /// An interruptible wait of the kernel's own, in a function that the body calls: it knows
@@ -247,9 +294,10 @@ impl World for Kthread {
     }
 
     fn forget_interrupts(&self) {
-        let mut task = self.task.lock().unwrap();
-        task.killed = false;
-        task.notified = false;
+        // `clear_notify_signal()`, which ends with this barrier.
+        self.notified.store(false, Relaxed);
+        full_barrier();
+        self.signals.lock().unwrap().killed = false;
     }
 
     fn is_current(&self) -> bool {
@@ -258,9 +306,9 @@ impl World for Kthread {
 
     fn bury(&self) {
         self.reach_beside_nudge();
-        self.stir(|task| {
+        self.notified.store(true, Relaxed);
+        self.wake_for(|task| {
             task.should_stop = true;
-            task.notified = true;
             task.woken = true;
         });
         let mut exited = self.exited.lock().unwrap();
@@ -272,6 +320,8 @@ impl World for Kthread {
 
     fn announce(&self, milestone: Milestone) {
         self.block.events.announce(milestone);
+        // In the kernel it is one queue.
+        self.stir();
     }
 
     fn wait_for(&self, milestone: Milestone) {
@@ -289,14 +339,50 @@ impl Reached for Kthread {
     }
 
     fn nudge(&self) {
-        self.stir(|task| task.notified = true);
+        self.notified.store(true, Relaxed);
+        self.wake_for(|_| ());
     }
 
     fn let_in(&self) {
-        self.task.lock().unwrap().lets_in = true;
+        self.signals.lock().unwrap().lets_in = true;
     }
 
     fn kill(&self) {
-        self.stir(|task| task.killed |= task.lets_in);
+        let mut signals = self.signals.lock().unwrap();
+        signals.killed |= signals.lets_in;
+        drop(signals);
+        self.wake_for(|_| ());
+    }
+}
+
+impl Pausable for Kthread {
+    fn pause(&self) -> &Pause {
+        &self.pause
+    }
+
+    fn with_pausers<R>(&self, change: impl FnOnce(&mut usize) -> R) -> R {
+        change(&mut self.pausers.lock().unwrap())
+    }
+
+    fn stir(&self) {
+        self.wake_for(|_| ());
+    }
+
+    fn wait_still(&self) -> bool {
+        let mut task = self.task.lock().unwrap();
+        while !self.is_still() {
+            if self.kills_pausers.load(Relaxed) {
+                return false;
+            }
+            task = self.stirred.wait(task).unwrap();
+        }
+        true
+    }
+
+    fn wait_to_go(&self) {
+        let mut task = self.task.lock().unwrap();
+        while self.should_hold() && !self.is_broken(Wait::Interruptible) {
+            task = self.stirred.wait(task).unwrap();
+        }
     }
 }

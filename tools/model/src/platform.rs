@@ -50,6 +50,11 @@ macro_rules! platform {
         pub use $engine::sync::{Arc, Condvar, Mutex};
         pub use $engine::thread;
 
+        /// `smp_mb()`.
+        pub fn full_barrier() {
+            $engine::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        }
+
         /// The kernel crate's flag.
         pub struct AtomicFlag($engine::sync::atomic::AtomicBool);
 
@@ -111,6 +116,17 @@ macro_rules! test_scenarios {
             two_joiners,
             two_stoppers,
             two_stoppers_and_a_dropper,
+        }
+        test_scenarios! { in pauses
+            pause_and_stop,
+            pause_ends,
+            pause_finds_it_still,
+            pause_in_a_wait,
+            pause_is_given_up,
+            pause_of_one_that_ends,
+            pause_of_one_that_never_ran,
+            pauses_in_a_row,
+            two_pausers,
         }
         test_scenarios! { in chores
             asked_chore_breaks_its_wait,

@@ -11,7 +11,7 @@ use super::life::{Protocol, World};
 use super::platform::{thread, Arc, AtomicUsize};
 
 /// Runs a function on a thread of its own, which is no kernel thread of the library.
-fn beside<T: Send + 'static>(
+pub fn beside<T: Send + 'static>(
     kthread: &Arc<Kthread>,
     run: impl FnOnce(&Kthread) -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {

@@ -21,6 +21,9 @@ mod life;
 #[path = "../../../kernel/kthread/reach.rs"]
 mod reach;
 
+#[path = "../../../kernel/kthread/pause.rs"]
+mod pause;
+
 #[path = "../../../kernel/kthread/rounds.rs"]
 mod rounds;
 
@@ -41,6 +44,9 @@ mod item;
 
 #[path = "scenarios.rs"]
 mod scenarios;
+
+#[path = "pauses.rs"]
+mod pauses;
 
 #[path = "chores.rs"]
 mod chores;

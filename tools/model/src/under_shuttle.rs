@@ -30,6 +30,9 @@ mod life;
 #[path = "../../../kernel/kthread/reach.rs"]
 mod reach;
 
+#[path = "../../../kernel/kthread/pause.rs"]
+mod pause;
+
 #[path = "../../../kernel/kthread/rounds.rs"]
 mod rounds;
 
@@ -50,6 +53,9 @@ mod item;
 
 #[path = "scenarios.rs"]
 mod scenarios;
+
+#[path = "pauses.rs"]
+mod pauses;
 
 #[path = "chores.rs"]
 mod chores;
