@@ -202,8 +202,6 @@ impl<M: Minidriver> Life<M> {
         }
         this.rest(stop)?;
         loop {
-            // Nothing may be under way while the interface is selected.
-            let _ = this.pause_traffic();
             this.modem.retries();
             match Self::try_to_bring_up(this, stop) {
                 Err(Error::Failed(error)) => this.wait_after(stop, error, &mut back_off)?,
@@ -377,6 +375,9 @@ impl<M: Minidriver> Life<M> {
         back_off: &mut BackOff,
     ) -> kthread::Result {
         self.awake.is_down();
+        // Nothing is sent to a modem that is down, nor may anything be under way while the
+        // interface is selected.
+        let _ = self.pause_traffic();
         // That the modem went is no failure of its.
         self.modem.still_there(stop)?;
         self.report(stop, error);

@@ -362,6 +362,13 @@ fn refused_reception_is_a_failure() -> Result<()> {
     ] {
         ensure!(log.has(said), "the log does not say {said:?}");
     }
+    kept.modem.await_file("phase", WAITING)?;
+    // A modem that is down has nothing sent to it, although that could be.
+    let sent = other.send(&[0x5a; 40]);
+    ensure!(
+        matches!(&sent, Err(error) if error.raw_os_error() == Some(libc::ENETDOWN)),
+        "sending while it is down: {sent:?}"
+    );
     modules::rmmod("usb_refuse")?;
     kept.modem.retry()?;
     kept.modem.await_file("last_error", "")?;
