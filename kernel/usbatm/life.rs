@@ -180,13 +180,8 @@ impl<M: Minidriver> Life<M> {
 
     /// Releases all connections, and takes the ATM device away, if there is one. Sleeps.
     fn disconnect(&self) {
-        self.replace(None);
-    }
-
-    /// Keeps what the modem has now, and ends what it had before, if anything. Sleeps.
-    fn replace(&self, connected: Option<Connected>) {
-        let before = core::mem::replace(&mut *self.connected.lock(), connected);
-        if let Some(Connected { traffic, atm, .. }) = before {
+        let connected = self.connected.lock().take();
+        if let Some(Connected { traffic, atm, .. }) = connected {
             traffic.stop();
             self.minidriver
                 .atm_stop(&Line::silent(&atm, &self.modem, &traffic));
@@ -267,7 +262,7 @@ impl<M: Minidriver> Life<M> {
         // The channels of the one that there is, if any, can't be had any more.
         self.disconnect();
         let connected = self.connect(stop, channels)?;
-        self.replace(Some(connected.clone()));
+        *self.connected.lock() = Some(connected.clone());
         Ok(connected)
     }
 
