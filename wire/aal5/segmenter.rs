@@ -80,8 +80,9 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
         let mut written = 0usize;
         // A slot is taken only where there is a payload for it.
         for (payload, slot) in data.chunks_exact(PAYLOAD_LEN).zip(slots) {
-            if let Some(payload) = payload.first_chunk() {
-                write_cell(slot, header, payload);
+            if let (Some(place), Some(payload)) = (begin_cell(slot, header), payload.first_chunk())
+            {
+                *place = *payload;
             }
             written = written.saturating_add(1);
         }
@@ -96,20 +97,22 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
     /// Writes the next cell, which has room for more than is left of the packet:
     /// that, zeros, and in the last one the trailer.
     fn fill_tail(&mut self, slot: &mut [u8]) {
-        let mut payload = [0; PAYLOAD_LEN];
+        let is_last = self.left == 1;
+        let pti = if is_last { Pti::UserEnd } else { Pti::User };
+        let Some(payload) = begin_cell(slot, Header::new(self.vc, pti).to_bytes()) else {
+            return;
+        };
+        *payload = [0; PAYLOAD_LEN];
         let data = rest(&self.sdu, self.len, self.sent);
         if let Some(place) = payload.get_mut(..data.len()) {
             place.copy_from_slice(data);
         }
-        let is_last = self.left == 1;
         if is_last {
             // Its number of cells leaves the packet room for that.
-            add_trailer(&mut payload, self.len, &mut self.crc);
+            add_trailer(payload, self.len, &mut self.crc);
         } else {
-            self.crc.update_array(&payload);
+            self.crc.update_array(payload);
         }
-        let pti = if is_last { Pti::UserEnd } else { Pti::User };
-        write_cell(slot, Header::new(self.vc, pti).to_bytes(), &payload);
         // INVARIANT: one more cell was written, and its CRC taken in.
         self.left = self.left.saturating_sub(1);
         self.sent = self.sent.saturating_add(PAYLOAD_LEN);
@@ -126,11 +129,13 @@ impl<B: Deref<Target = [u8]>> Segmenter<B> {
 pub fn fill_single(vc: Vc, sdu: &[u8], buffer: &mut [u8], stride: Stride) -> Option<usize> {
     let slot = buffer.get_mut(..stride.get())?;
     let len = u16::try_from(sdu.len()).ok().filter(|len| *len != 0)?;
-    let mut payload = [0; PAYLOAD_LEN];
-    let (data, _) = payload.split_at_mut(PAYLOAD_LEN - TRAILER_LEN);
-    data.get_mut(..sdu.len())?.copy_from_slice(sdu);
-    add_trailer(&mut payload, len, &mut Crc::new());
-    write_cell(slot, Header::new(vc, Pti::UserEnd).to_bytes(), &payload);
+    if sdu.len() > PAYLOAD_LEN - TRAILER_LEN {
+        return None;
+    }
+    let payload = begin_cell(slot, Header::new(vc, Pti::UserEnd).to_bytes())?;
+    *payload = [0; PAYLOAD_LEN];
+    payload.get_mut(..sdu.len())?.copy_from_slice(sdu);
+    add_trailer(payload, len, &mut Crc::new());
     Some(stride.get())
 }
 
@@ -162,18 +167,18 @@ fn rest(sdu: &[u8], len: u16, sent: usize) -> &[u8] {
         .unwrap_or(&[])
 }
 
-/// Writes a cell to the beginning of `slot`, and zeros behind it.
+/// Writes the header of a cell to the beginning of `slot`, and zeros behind the cell. Returns the
+/// place for its payload.
 #[inline]
-fn write_cell(slot: &mut [u8], header: [u8; HEADER_LEN], payload: &[u8; PAYLOAD_LEN]) {
-    if let Some((cell, padding)) = slot.split_first_chunk_mut::<CELL_LEN>() {
-        let (to, body) = cell.split_at_mut(HEADER_LEN);
-        to.copy_from_slice(&header);
-        body.copy_from_slice(payload);
-        // As a rule there is none, and nobody has to be called to clear it.
-        if !padding.is_empty() {
-            padding.fill(0);
-        }
+fn begin_cell(slot: &mut [u8], header: [u8; HEADER_LEN]) -> Option<&mut [u8; PAYLOAD_LEN]> {
+    let (cell, padding) = slot.split_first_chunk_mut::<CELL_LEN>()?;
+    // As a rule there is none, and nobody has to be called to clear it.
+    if !padding.is_empty() {
+        padding.fill(0);
     }
+    let (place, payload) = cell.split_first_chunk_mut()?;
+    *place = header;
+    payload.first_chunk_mut()
 }
 
 impl<B> Segmenter<B> {
