@@ -44,6 +44,17 @@ bool threadline_pin_module(struct module *mod)
 			try_module_get(mod));
 }
 
+/*
+ * The function of all threads of a module, by which they know each other. Its
+ * address is its own, as that of a Rust function need not be.
+ */
+int threadline_enter(void *thread);
+int threadline_thread(void *thread);
+int threadline_thread(void *thread)
+{
+	return threadline_enter(thread);
+}
+
 /* SIGKILL is let in when the kernel sends it; user space's stays ignored. */
 void threadline_allow_kill(void);
 void threadline_allow_kill(void)

@@ -39,6 +39,7 @@ extern "C" {
     pub(crate) fn threadline_worker_forget();
     pub(crate) fn threadline_worker_is_current(worker: *mut *mut c_void) -> bool;
     pub(crate) fn threadline_reinit_completion(completion: *mut bindings::completion);
+    pub(crate) fn threadline_thread(thread: *mut c_void) -> c_int;
     pub(crate) fn threadline_init_queue(queue: *mut bindings::wait_queue_head);
     pub(crate) fn threadline_wake_queue(queue: *mut bindings::wait_queue_head);
     pub(crate) fn threadline_wait_reached(

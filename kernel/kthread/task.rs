@@ -91,7 +91,7 @@ pub(crate) fn killable<R>(call: impl FnOnce() -> R) -> Result<R> {
 /// # Invariants
 ///
 /// `task`, once set, is a task made by `kthread_create_on_node()`, whose function is
-/// [`Self::enter`], and `kthread_stop()` is called on it only by [`World::bury`], once. `entry` may
+/// `threadline_thread()`, and `kthread_stop()` is called on it only by [`World::bury`], once. `entry` may
 /// be called for this thread from when that is woken.
 #[pin_data]
 pub(crate) struct Kthread {
@@ -162,10 +162,10 @@ impl Kthread {
             .map_or(c"%pA".as_char_ptr(), Plain::as_char_ptr);
         // SAFETY: `%pA` takes a pointer to `fmt::Arguments`; a plain name takes nothing, and has no
         // use for it. Both live until the C function has formatted the name, before it returns. The
-        // caller answers for `this`, which is what `enter` expects.
+        // caller answers for `this`, which is what `threadline_enter` expects.
         let task = from_err_ptr(killable(|| unsafe {
             bindings::kthread_create_on_node(
-                Some(Self::enter),
+                Some(sys::threadline_thread),
                 this.cast_mut().cast::<c_void>(),
                 affinity.node(),
                 format,
@@ -182,25 +182,6 @@ impl Kthread {
         }
         // SAFETY: As above; it sleeps until this has been called, the one time.
         unsafe { affinity.tie(task) }
-    }
-
-    /// The function of all threads of the library, by which they know each other.
-    ///
-    /// # Safety
-    ///
-    /// `data` must point to a thread, which has been woken, or is buried.
-    unsafe extern "C" fn enter(data: *mut c_void) -> c_int {
-        let kthread = data.cast::<Self>().cast_const();
-        // SAFETY: By the safety requirements.
-        if unsafe { (*kthread).freezable } {
-            // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
-            // sleep, and does so here if the machine is about to.
-            unsafe { sys::set_freezable() };
-        }
-        // SAFETY: By the safety requirements and the type invariants.
-        unsafe { ((*kthread).entry)(kthread) };
-        // The result travels in the slot: this number tells nothing to anybody.
-        0
     }
 
     /// The calling thread, if it is one of this copy of the library.
@@ -228,11 +209,13 @@ impl Kthread {
         let task = Task::current_raw();
         // SAFETY: The current task is valid.
         let function = unsafe { bindings::kthread_func(task) };
-        if !core::ptr::addr_eq(function, Self::enter as *const c_void) {
+        if !core::ptr::addr_eq(function, sys::threadline_thread as *const c_void) {
             return None;
         }
-        // SAFETY: The function says that the task was made by `create`, so its data point to a
-        // thread: this one, which lives while it runs code that can call this.
+        // SAFETY: A function in C has one address, which is no other's: that of a Rust function may
+        // be either more than one or that of others too. Nobody but `create` hands it to
+        // `kthread_create_on_node()`. So it says that the task was made there, and that its data
+        // point to a thread: this one, which lives while it runs code that can call this.
         Some(unsafe { &*bindings::kthread_data(task).cast::<Self>() })
     }
 
@@ -294,6 +277,26 @@ impl Kthread {
         // Jiffies wrap around.
         LAST_KILL.load(Acquire).wrapping_sub(then) as isize >= 0
     }
+}
+
+/// What the function of all threads comes to, which is in `helpers.c`.
+///
+/// # Safety
+///
+/// `data` must point to a thread, which has been woken, or is buried.
+#[no_mangle]
+unsafe extern "C" fn threadline_enter(data: *mut c_void) -> c_int {
+    let kthread = data.cast::<Kthread>().cast_const();
+    // SAFETY: By the safety requirements.
+    if unsafe { (*kthread).freezable } {
+        // SAFETY: Changes a flag of the current task, under the freezer's lock; the caller may
+        // sleep, and does so here if the machine is about to.
+        unsafe { sys::set_freezable() };
+    }
+    // SAFETY: By the safety requirements and the type invariants.
+    unsafe { ((*kthread).entry)(kthread) };
+    // The result travels in the slot: this number tells nothing to anybody.
+    0
 }
 
 impl Place for Kthread {
