@@ -275,6 +275,7 @@ impl AnyStop {
         mut leave: impl FnMut() -> bool,
     ) -> Result<bool, Stopped> {
         let _waiting = self.enter();
+        let _limits = self.runner().pausing().map(Kthread::keep_limits);
         loop {
             // In this order: were the shield to end in between, the stop would be seen, whose
             // interrupt may have been forgotten in the shield.

@@ -90,6 +90,9 @@ impl Stop {
     /// As [`Self::killable`], but the wait is also broken when the given time is over: an error
     /// that `call` returns after that counts as [`ETIMEDOUT`].
     ///
+    /// It breaks no wait of this library in `call`, but what waits killably after that. Calls nest:
+    /// each has its own time.
+    ///
     /// Fails with [`ENOMEM`] too.
     #[track_caller]
     pub fn killable_within<T>(
@@ -97,10 +100,14 @@ impl Stop {
         time: Delta,
         call: impl FnOnce() -> kernel::error::Result<T>,
     ) -> Result<T> {
-        let alarm = Alarm::new()?;
+        // SAFETY: By the type invariants.
+        let kthread = unsafe { self.kthread.as_ref() };
+        // SAFETY: This is that thread, and the alarm is dropped here.
+        let alarm = unsafe { Alarm::new(kthread)? };
         self.killable(|| {
             let (result, rang) = alarm.as_ref().limit(time, call);
             if rang {
+                let _limits = kthread.keep_limits();
                 self.broken();
             }
             result.map_err(|error| if rang { ETIMEDOUT } else { error })

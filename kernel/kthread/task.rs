@@ -7,6 +7,7 @@
 
 use crate::{
     affinity::Affinity,
+    alarm::Rung,
     anystop::Place,
     clock,
     events::Events,
@@ -99,6 +100,7 @@ pub(crate) struct Kthread {
     life: Life,
     task: SetOnce<ARef<Task>>,
     ear: Ear,
+    pub(crate) rung: Rung,
     site: Site,
     watch: Watch,
     /// It stands still while the machine sleeps.
@@ -128,6 +130,7 @@ impl Kthread {
             life: Life::new(),
             task: SetOnce::new(),
             ear: Ear::new(),
+            rung: Rung::new(),
             site: Site::new(),
             watch: Watch::new(report_after),
             freezable,
@@ -255,7 +258,7 @@ impl Kthread {
     /// Breaks all waits of a thread that is in [`Reach::killable`], or was. May be called in any
     /// context.
     #[inline(never)]
-    pub(crate) fn kill_task(task: &Task) {
+    fn kill_task(task: &Task) {
         // Noted first, so that whoever sees what the signal has caused sees this too.
         LAST_KILL.xchg(clock::jiffies(), Full);
         // SAFETY: The reference keeps the task valid; a task that has ended is left alone by

@@ -188,6 +188,8 @@ cases! {
     limited::join_within_gets_the_result,
     limited::join_gives_up_after_a_stop,
     limited::negative_limits_are_over,
+    limited::limit_outlasts_a_wait_inside,
+    limited::inner_limit_spares_the_outer,
     limited::join_within_of_one_that_never_ran,
     limited::join_within_by_many,
     limited::body_joins_within,

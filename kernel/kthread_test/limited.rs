@@ -14,7 +14,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::Arc,
-    time::Delta, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 use kthread::{
     channel,
@@ -257,5 +260,47 @@ pub(crate) fn negative_limits_are_over(bench: &Bench<'_>) -> Verdict {
     claim!(thread.join() == Outcome::Ended(true));
     end.complete();
     drop(held);
+    Ok(Passed::Now)
+}
+
+/// Longer than a limit that is not there any more may seem to be.
+const HANGS: Delta = Delta::from_secs(30);
+
+/// How a body ends that runs into its limit, with `call` before a killable wait that never ends.
+fn limited_after<F>(bench: &Bench<'_>, call: F) -> Result<Option<Outcome<()>>>
+where
+    F: FnOnce(&Stop) + Send + 'static,
+{
+    let scope = bench.scope()?;
+    let never = event()?;
+    let endless =
+        Builder::new(fmt!("silent")).spawn(&scope, move |stop: &Stop| Ok(stop.wait(&never)?))?;
+    let thread = Builder::new(fmt!("limited")).spawn(&scope, move |stop: &Stop| {
+        stop.killable_within(Delta::from_millis(5), || {
+            call(stop);
+            endless.wait_ready().map_err(Error::to_kernel)
+        })
+    })?;
+    Ok(thread.join_within(HANGS))
+}
+
+/// A wait of the library forgets what has broken it, but not for those after it.
+pub(crate) fn limit_outlasts_a_wait_inside(bench: &Bench<'_>) -> Verdict {
+    let outcome = limited_after(bench, |stop| {
+        let _ = stop.sleep(Delta::from_millis(20));
+    })?;
+    claim!(outcome == Some(Outcome::Failed(ETIMEDOUT)));
+    Ok(Passed::Now)
+}
+
+/// Of two limits that are over, the inner one leaves the outer one in force.
+pub(crate) fn inner_limit_spares_the_outer(bench: &Bench<'_>) -> Verdict {
+    let outcome = limited_after(bench, |stop| {
+        let _ = stop.killable_within(SHORT, || {
+            fsleep(Delta::from_millis(20));
+            Ok(())
+        });
+    })?;
+    claim!(outcome == Some(Outcome::Failed(ETIMEDOUT)));
     Ok(Passed::Now)
 }
