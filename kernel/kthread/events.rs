@@ -137,12 +137,12 @@ impl Events {
         if over() {
             return true;
         }
-        let what = (&raw const over).cast();
-        // SAFETY: `queue` is initialised by the type invariants; callers may sleep. `over` is what
-        // the function takes, and outlives the call.
-        let wait =
-            || unsafe { sys::threadline_wait_killable_for(self.queue.get(), is_over::<F>, what) };
-        task::killable(wait) == Ok(true)
+        let (queue, what) = (self.queue.get(), (&raw const over).cast());
+        task::killable(|| {
+            // SAFETY: `queue` is initialised by the type invariants; callers may sleep. `over` is
+            // what the function takes, and outlives the call.
+            unsafe { sys::threadline_wait_killable_for(queue, is_over::<F>, what) }
+        }) == Ok(true)
     }
 
     /// Sleeps interruptibly until `over`, or a signal comes; see [`Self::wait_killable_for`].
