@@ -12,6 +12,10 @@
 //! And where the end came first, the transfer's reply comes before the
 //! cancellation's. All three hold because a transfer leaves its queue at the
 //! moment when its one reply is written.
+//!
+//! A cancellation can overtake its transfer: `vhci_hcd` sends both from lists of
+//! their own. One that is answered as too late would be forgotten, and the
+//! transfer wait for ever; so it waits for the transfer instead, and both end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -62,6 +66,10 @@ pub(crate) enum Start {
 pub(crate) struct Device {
     pub(crate) options: Options,
     queues: BTreeMap<u8, Queue>,
+    /// The newest transfer; their numbers only grow.
+    newest: u32,
+    /// Cancellations that have overtaken their transfers, by the transfers' numbers.
+    overtaking: BTreeMap<u32, u32>,
     /// The selected configuration, 0 if none.
     pub(crate) configuration: u8,
     /// Each interface's alternate setting.
@@ -94,6 +102,8 @@ impl Device {
         };
         Self {
             queues: BTreeMap::new(),
+            newest: 0,
+            overtaking: BTreeMap::new(),
             configuration: 0,
             settings: [0; INTERFACES],
             loader,
@@ -284,6 +294,10 @@ impl Device {
 
     fn submit(&mut self, now: Instant, submit: Submit) {
         self.counters.submitted += 1;
+        self.newest = submit.seqnum;
+        if let Some(seqnum) = self.overtaking.remove(&submit.seqnum) {
+            return self.cancelled(now, seqnum, &submit, 0);
+        }
         let fate = self.options.fate(self.counters.submitted);
         let endpoint = match submit.transfer.endpoint {
             0x80 => CONTROL,
@@ -317,6 +331,10 @@ impl Device {
     }
 
     fn unlink(&mut self, now: Instant, seqnum: u32, victim: u32) {
+        if victim > self.newest {
+            self.overtaking.insert(victim, seqnum);
+            return;
+        }
         self.answer_late(victim);
         let found = self.queues.iter_mut().find(|(_, queue)| queue.has(victim));
         let cancelled = found.and_then(|(&at, queue)| Some((at, queue.cancel(victim)?)));
@@ -334,18 +352,17 @@ impl Device {
         if endpoint == FIRMWARE_OUT {
             self.loader.take(&submit.data[..bytes]);
         }
+        self.cancelled(now, seqnum, &submit, bytes);
+        self.kick(endpoint, now);
+    }
+
+    /// The cancellation `seqnum` has ended a transfer after so many bytes.
+    fn cancelled(&mut self, now: Instant, seqnum: u32, submit: &Submit, bytes: usize) {
         self.counters.unlinked += 1;
-        let address = submit.transfer.endpoint;
-        self.note(
-            now,
-            What::Unlinked {
-                endpoint: address,
-                bytes,
-            },
-        );
+        let endpoint = submit.transfer.endpoint;
+        self.note(now, What::Unlinked { endpoint, bytes });
         let status = Status::UNLINKED;
         self.replies.push(Reply::Unlink { seqnum, status });
-        self.kick(endpoint, now);
     }
 
     /// Begins with the endpoint's next transfer, if it can, and with those that

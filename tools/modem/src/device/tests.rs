@@ -377,6 +377,21 @@ fn a_pending_transfer_is_cancelled_and_never_answered() {
 }
 
 #[test]
+fn a_cancellation_that_overtook_its_transfer_waits_for_it() {
+    let mut host = Host::running(options());
+    let behind = host.receive(INTERRUPT_IN, 16);
+    let victim = behind + 2;
+    let unlink = host.unlink(victim);
+    assert!(host.got.is_empty());
+    assert_eq!(host.receive(INTERRUPT_IN, 16), victim);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, -104));
+    host.line_up();
+    // Nothing is said of the other one any more.
+    assert!(matches!(host.wait().1, Got::Transfer(number, 0, _) if number == behind));
+    assert!(host.got.is_empty());
+}
+
+#[test]
 fn an_answer_comes_before_the_late_cancellation() {
     let mut host = Host::new(options());
     let sent = host.send(FIRMWARE_OUT, &[1; 935]);
