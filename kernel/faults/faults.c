@@ -46,11 +46,16 @@ static void out_of_bounds(void)
 	kfree(memory);
 }
 
+/* Many, since a pointer that is left over somewhere by chance hides what it points to. */
 static void leak(void)
 {
-	char *memory = kzalloc(SIZE, GFP_KERNEL);
+	int i;
 
-	OPTIMIZER_HIDE_VAR(memory);
+	for (i = 0; i < 32; i++) {
+		char *memory = kzalloc(SIZE, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(memory);
+	}
 }
 
 static DEFINE_SPINLOCK(spinlock);
