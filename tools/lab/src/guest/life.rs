@@ -332,10 +332,12 @@ fn silent_isochronous_modem_is_given_up() -> Result<()> {
     let kept = Kept::loaded("enable_isoc=1", options(1))?;
     let uevents = Uevents::from_now()?;
     kept.modem.modem().add_fault(Fault::SilentStatus);
-    wait_until("it is given up", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().any(|event| event == "failed")
-    })
+    let is_told = |what: &str| kept.modem.told(&uevents).iter().any(|event| event == what);
+    wait_until("it is given up", || is_told("failed"))?;
+    // It is not to be pulled out while transfers are being cancelled, see `Plugged`.
+    kept.modem.modem().cure();
+    kept.modem.retry()?;
+    wait_until("it is brought back", || is_told("usable"))
 }
 
 /// The host controller takes no transfer from a modem any more: it counts as one that has failed,
