@@ -319,7 +319,9 @@ where
             host: &self.host,
             body: core::any::type_name::<F>(),
         };
-        self.host.watch().look(name, self.host.site())
+        self.host
+            .watch()
+            .look(name, self.host.site(), || self.host.show_stack())
     }
 
     fn join(&self) -> core::result::Result<(), NotGone> {

@@ -30,4 +30,7 @@ pub(crate) trait Host: World<Deadline = i64> + Place + Send + Sync + 'static {
 
     /// Writes by what name the log calls it. The type of its body is called `body`.
     fn name(&self, body: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// Logs the stack of the body, if it has one of its own.
+    fn show_stack(&self) {}
 }

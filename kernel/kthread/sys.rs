@@ -30,6 +30,7 @@ extern "C" {
     pub(crate) fn threadline_sleep_until(ns: i64) -> bool;
     pub(crate) fn threadline_sleep_unblocked_until(ns: i64);
     pub(crate) fn set_freezable() -> bool;
+    pub(crate) fn sched_show_task(task: *mut c_void);
     pub(crate) fn threadline_wait_until(completion: *mut bindings::completion, ns: i64) -> bool;
     pub(crate) fn threadline_comm(task: *mut c_void, comm: *mut u8);
     pub(crate) fn threadline_nudge(task: *mut c_void);

@@ -333,6 +333,14 @@ impl Host for Kthread {
         let name = CStr::from_bytes_until_nul(&comm).unwrap_or(c"");
         f.write_fmt(fmt!("{name} (process {})", self.pid()))
     }
+
+    fn show_stack(&self) {
+        if let Some(task) = self.as_raw() {
+            // SAFETY: The task is valid, we have a reference to it. If its stack is gone with its
+            // end, nothing is logged.
+            unsafe { sys::sched_show_task(task.cast()) };
+        }
+    }
 }
 
 impl World for Kthread {

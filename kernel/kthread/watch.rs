@@ -3,7 +3,8 @@
 //! The report of a stop that takes too long.
 //!
 //! A body that does not come back holds up its owner, who holds up whatever called it: a hub, a
-//! `modprobe -r`. Then the log names the thread and the line in which it waits, once in a while.
+//! `modprobe -r`. Then the log names the thread and the line in which it waits, once in a while; or
+//! shows its stack, once, where it waits elsewhere.
 //!
 //! Nothing of this is on a thread's way: the stop notes the time, and sees to it that somebody
 //! looks at the threads of the module some seconds later. That is one look for all of them, and it
@@ -71,10 +72,16 @@ impl Watch {
     }
 
     /// Reports the thread, which has not ended, if that is due; after how many ticks it is due
-    /// next.
+    /// next. Where it is in no wait of this library, the first report goes on with what
+    /// `show_stack` logs.
     ///
     /// Only the lookout calls this, so never twice at once.
-    pub(crate) fn look(&self, name: impl fmt::Display, site: &Site) -> Option<Jiffies> {
+    pub(crate) fn look(
+        &self,
+        name: impl fmt::Display,
+        site: &Site,
+        show_stack: impl FnOnce(),
+    ) -> Option<Jiffies> {
         let since = self.since.load(Relaxed);
         if since == 0 {
             return None;
@@ -85,7 +92,10 @@ impl Watch {
         let number = u32::try_from(periods).unwrap_or(u32::MAX);
         if number > self.reports.load(Relaxed) {
             Self::report(name, late, site);
-            self.reports.store(number, Relaxed);
+            let before = self.reports.xchg(number, Relaxed);
+            if before == 0 && site.line().is_none() {
+                show_stack();
+            }
         }
         Some(self.period.get() - late % self.period)
     }

@@ -107,6 +107,8 @@ pub(crate) fn slow_stop_elsewhere_is_reported(bench: &Bench<'_>) -> Verdict {
          it is in no wait of this library",
         thread.pid()
     ));
+    // Where else it is.
+    expect_line(fmt!("usleep_range_state+ ... "));
     end.up();
     claim!(stopper.join() == Outcome::Ended(Outcome::Ended(())));
     Ok(Passed::Now)
