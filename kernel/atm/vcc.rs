@@ -163,9 +163,10 @@ impl Vcc {
         if unsafe { bindings::atm_charge(vcc, cost as i32) } == 0 {
             return Err(ENOBUFS);
         }
+        // Whoever gets the packet finds it counted.
+        raw.count(Counter::Rx);
         // SAFETY: The VCC is valid and open, and the packet is ours to give.
         unsafe { push(vcc, skb.as_ptr()) };
-        raw.count(Counter::Rx);
         Ok(())
     }
 
