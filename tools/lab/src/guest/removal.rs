@@ -9,11 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::costs::alive;
 use super::phases::Phase;
-use super::plugged::{Plugged, wait_until};
+use super::plugged::{LIMIT, Plugged, wait_until};
+use super::scenarios::Scenario;
 use super::sysfs::{self, AtmDevice};
 use super::{Host, firmware, modules};
 use crate::protocol::{Driver, FromGuest, Measurement, Took};
+
+/// The scenarios of this file.
+pub const SCENARIOS: &[(&str, Scenario)] =
+    &[("removal::unplug_in_an_unbind", |_| unplug_in_an_unbind())];
 
 /// How a modem is taken from its driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +100,42 @@ fn await_gone(folders: &[PathBuf]) {
 fn unbind(interface: &String) -> Result<()> {
     fs::write("/sys/bus/usb/drivers/speedtch/unbind", interface)
         .with_context(|| format!("cannot unbind {interface}"))
+}
+
+/// The plugs of some modems are pulled while the driver is taken off them, at one moment after the
+/// other, with isochronous transfers that end and are submitted again all the time.
+fn unplug_in_an_unbind() -> Result<()> {
+    const ROUNDS: u32 = 8;
+    const MODEMS: u8 = 4;
+    modules::insmod(Driver::Ours, "usbatm", "")?;
+    modules::insmod(Driver::Ours, "speedtch", "enable_isoc=1")?;
+    for round in 0..ROUNDS {
+        let modems: Vec<_> = (1..=MODEMS)
+            .map(|number| Plugged::new(alive(number)))
+            .collect::<Result<_>>()?;
+        for modem in &modems {
+            modem.await_up()?;
+        }
+        let (sender, done) = channel();
+        for modem in &modems {
+            let (interface, sender) = (modem.interface(), sender.clone());
+            thread::spawn(move || {
+                // It is gone already where the plug was faster.
+                let _ = unbind(&interface);
+                let _ = sender.send(());
+            });
+        }
+        for modem in &modems {
+            thread::sleep(round * Duration::from_millis(2) / ROUNDS);
+            modem.modem().unplug();
+        }
+        for _ in &modems {
+            let unbound = done.recv_timeout(LIMIT);
+            unbound.with_context(|| format!("the driver is held, in round {round}"))?;
+        }
+    }
+    modules::unload()?;
+    nothing_is_left()
 }
 
 /// How long a measurement waits for a driver that blocks.

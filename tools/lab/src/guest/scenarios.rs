@@ -20,7 +20,7 @@ use super::removal::{Means, nothing_is_left, remove};
 use super::sysfs::{self, AtmDevice};
 use super::{
     Host, asleep, callbacks, clients, firmware, hostile, interrupts, kexample, kill, life, line,
-    modules, nodes, power, stops, surface, transfers, words,
+    modules, nodes, power, removal, stops, surface, transfers, words,
 };
 use crate::protocol::{Driver, Took};
 
@@ -66,6 +66,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(asleep::SCENARIOS)
         .chain(callbacks::SCENARIOS)
         .chain(hostile::SCENARIOS)
+        .chain(removal::SCENARIOS)
         .chain(interrupts::SCENARIOS)
         .chain(surface::SCENARIOS)
         .chain(kill::SCENARIOS)

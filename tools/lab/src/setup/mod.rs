@@ -11,6 +11,7 @@ pub mod doc;
 pub mod doctor;
 pub mod examples;
 pub mod gallery;
+mod host_controller;
 pub mod image;
 pub mod kernel;
 pub mod modules;

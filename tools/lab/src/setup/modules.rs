@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Lab;
 use super::kernel::Kernel;
+use super::{Lab, host_controller};
 use crate::fail::Failure;
 use crate::root::Root;
 use crate::steps::{Key, Step, files_below};
@@ -40,6 +40,7 @@ pub fn build(lab: &Lab, kernel: &Kernel) -> Result<PathBuf> {
         .text(&kernel.key)
         .text(MAKE)
         .text(&target.to_string_lossy());
+    key = host_controller::add_to(key);
     for source in SOURCES {
         key = key.files(&lab.source.join(source))?;
     }
@@ -72,6 +73,11 @@ fn make(lab: &Lab, kernel: &Kernel, step: &Step, target: &Path) -> Result<()> {
             &lab.root.host(&build).join(source),
         )?;
     }
+    host_controller::write(
+        step,
+        &lab.root.host(Kernel::TREE),
+        &lab.root.host(&build).join("kernel/vhci_hcd"),
+    )?;
     lab.root
         .run(step, MAKE, &[&kernel.tree(), &kernel.release, &build])
         .map_err(|error| explain(step, error))?;
