@@ -110,13 +110,12 @@
 //! A stop is a flag, then a nudge: `kthread_stop()` is one too, where somebody waits for the end.
 //! That breaks *interruptible* waits, as those of this library are. The kernel's *killable* waits,
 //! such as the one for firmware from user space, end for a fatal signal only. So a thread says so
-//! before it goes into one: from then on it lets SIGKILL in if the kernel sends it (user space's `kill -9` has no effect on it), and while
-//! it is there, a stop sends that instead of the nudge. Functions of the kernel that wait killably
-//! can be called through [`Stop::killable`]; where one is called in another way, a stop does not
-//! break its wait. What waits *uninterruptibly* (`msleep()`,
-//! `usb_control_msg()`, most locks) can be broken by nothing: a body should not call what takes
-//! long in that way. Where one does, the log says so after ten seconds, see
-//! [`Builder::report_after`].
+//! before it goes into one: from then on it lets SIGKILL in if the kernel sends it (user space's
+//! `kill -9` has no effect on it), and while it is there, a stop sends that instead of the nudge.
+//! Functions of the kernel that wait killably can be called through [`Stop::killable`]; where one is
+//! called in another way, a stop does not break its wait. What waits *uninterruptibly* (`msleep()`,
+//! `usb_control_msg()`, most locks) can be broken by nothing: a body should not call what takes long
+//! in that way. Where one does, the log says so after ten seconds, see [`Builder::report_after`].
 //!
 //! # How it is built
 //!
