@@ -28,8 +28,8 @@
 //!
 //! The way to that bottom half costs some 460 instructions, most of them the softirq's own. That is
 //! why packets of one cell that come one by one with interrupts off cost 0.8 of what they do in C,
-//! which takes 1,240 for all; in bursts they cost 0.49 to 0.50, and all others less. `./lab bench
-//! usbatm cpu` measures it. (With a work item it was 1.66 and 0.73.)
+//! which takes 1,240 for all; in bursts they cost 0.49 to 0.50, as single cells to be sent do, and
+//! all others less. `./lab bench usbatm cpu` measures it. (With a work item it was 1.66 and 0.73.)
 //!
 //! # When connections close and modems go
 //!
