@@ -331,7 +331,8 @@ impl Device {
     }
 
     fn unlink(&mut self, now: Instant, seqnum: u32, victim: u32) {
-        if victim > self.newest {
+        // A host that has not wanted anything yet means the modem that was in this port before.
+        if self.newest != 0 && victim > self.newest {
             self.overtaking.insert(victim, seqnum);
             return;
         }

@@ -334,7 +334,6 @@ fn silent_isochronous_modem_is_given_up() -> Result<()> {
     kept.modem.modem().add_fault(Fault::SilentStatus);
     let is_told = |what: &str| kept.modem.told(&uevents).iter().any(|event| event == what);
     wait_until("it is given up", || is_told("failed"))?;
-    // It is not to be pulled out while transfers are being cancelled, see `Plugged`.
     kept.modem.modem().cure();
     kept.modem.retry()?;
     wait_until("it is brought back", || is_told("usable"))

@@ -35,10 +35,8 @@ pub struct Plugged {
 }
 
 impl Drop for Plugged {
-    /// Pulls it out, and lets the kernel notice before anything else is done. The virtual host
-    /// controller forgets a transfer that is submitted and cancelled while its connection ends,
-    /// and then its driver waits for ever: no cable is pulled in the instant in which its driver
-    /// is removed.
+    /// Pulls it out, and lets the kernel notice before anything else is done: what takes its port
+    /// meanwhile would be asked for what the kernel still wants of this one.
     fn drop(&mut self) {
         self.modem.unplug();
         // Where the driver blocks, somebody else says so.

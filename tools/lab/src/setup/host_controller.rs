@@ -68,9 +68,10 @@ const MENDS: [Mend; 3] = [
 
 /// What it depends on besides the kernel.
 pub(super) fn add_to(key: Key) -> Key {
-    MENDS
-        .iter()
-        .fold(key, |key, mend| key.text(mend.file).text(mend.to))
+    let mends = MENDS.iter();
+    mends.fold(key.text(&FILES.join(" ")), |key, mend| {
+        key.text(mend.file).text(mend.from).text(mend.to)
+    })
 }
 
 /// Writes its source to the folder `to`, where the kernel in `tree` has it with these faults.

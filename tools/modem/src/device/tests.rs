@@ -392,6 +392,13 @@ fn a_cancellation_that_overtook_its_transfer_waits_for_it() {
 }
 
 #[test]
+fn a_cancellation_meant_for_the_modem_before_is_too_late() {
+    let mut host = Host::unconfigured(options());
+    let unlink = host.unlink(1000);
+    assert_eq!(host.wait().1, Got::Unlink(unlink, 0));
+}
+
+#[test]
 fn an_answer_comes_before_the_late_cancellation() {
     let mut host = Host::new(options());
     let sent = host.send(FIRMWARE_OUT, &[1; 935]);
