@@ -343,6 +343,8 @@ impl<M: Minidriver> Life<M> {
         began: Instant<Monotonic>,
     ) -> kthread::Result<Again> {
         this.modem.still_there(stop)?;
+        // Before it is told: whoever hears of it can send nothing any more.
+        let _ = this.pause_traffic();
         this.report(stop, error);
         let before = this.relapses.load(Relaxed);
         let relapses = BackOff::relapses(before, began.elapsed().as_millis());
