@@ -60,13 +60,13 @@ impl Progress {
         }
     }
 
-    /// Waits for the end of one more block, and returns how much has been sent by then.
+    /// Waits for the end of one more block.
     #[track_caller]
-    fn step(&self, stop: &AnyStop, timeout: Delta) -> kthread::Result<usize> {
+    fn step(&self, stop: &AnyStop, timeout: Delta) -> kthread::Result {
         if !stop.wait_timeout(&self.ended, timeout)? {
             return Err(ETIMEDOUT.into());
         }
-        Ok(self.sent()?)
+        Ok(())
     }
 }
 
@@ -90,7 +90,7 @@ impl Handler for Progress {
 impl Device {
     /// Writes all of `data` to a bulk endpoint, in blocks of `block` bytes and a shorter last
     /// one, several in flight at a time. `progress` is told the number of bytes that have
-    /// arrived, each time it has grown. Sleeps.
+    /// arrived, over and over until that is all of them. Sleeps.
     ///
     /// # Errors
     ///
@@ -115,15 +115,21 @@ impl Device {
                 stop.check()?;
                 match stream.take() {
                     Some(transfer) => break transfer,
-                    None => progress(stream.handler().step(stop, timeout)?),
+                    None => stream.handler().step(stop, timeout)?,
                 }
             };
             let length = copy(transfer.buffer(), bytes);
             transfer.submit(length)?;
+            progress(stream.handler().sent()?);
         }
-        while stream.handler().sent()? < data.len() {
-            progress(stream.handler().step(stop, timeout)?);
+        // The last may have ended before they are waited for.
+        loop {
+            let sent = stream.handler().sent()?;
+            progress(sent);
+            if sent >= data.len() {
+                return Ok(());
+            }
+            stream.handler().step(stop, timeout)?;
         }
-        Ok(())
     }
 }

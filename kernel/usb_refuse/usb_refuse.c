@@ -3,8 +3,12 @@
  * Refuses the transfers that bring a modem's cells while it is loaded, as a host controller does
  * that has no time left on its bus, or no memory.
  *
+ * Or takes those that bring it firmware, and keeps who submits one until it has ended, as may
+ * happen to anyone who loses the processor there.
+ *
  * The controller's table of operations is copied, and one of them is replaced in the copy.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/usb.h>
@@ -12,8 +16,9 @@
 
 #define VENDOR 0x06b9
 #define PRODUCT 0x4061
-/* Where its cells come from. */
-#define ENDPOINT 7
+/* Where its cells come from, and its firmware goes to. */
+#define DATA_IN 7
+#define FIRMWARE_OUT 5
 
 static int error = ENOMEM;
 module_param(error, int, 0444);
@@ -23,20 +28,47 @@ static bool isochronous;
 module_param(isochronous, bool, 0444);
 MODULE_PARM_DESC(isochronous, "whether isochronous transfers are refused, and not those in bulk");
 
+static bool late;
+module_param(late, bool, 0444);
+MODULE_PARM_DESC(late, "whether none is refused, and those with firmware are returned from late");
+
 static struct usb_device *modem;
 static const struct hc_driver *real;
 static struct hc_driver ours;
 
 static bool is_refused(const struct urb *urb)
 {
-	return urb->dev == modem && usb_pipein(urb->pipe) &&
-	       usb_pipeendpoint(urb->pipe) == ENDPOINT &&
+	return !late && urb->dev == modem && usb_pipein(urb->pipe) &&
+	       usb_pipeendpoint(urb->pipe) == DATA_IN &&
 	       (isochronous ? usb_pipeisoc(urb->pipe) : usb_pipebulk(urb->pipe));
+}
+
+static bool is_kept(const struct urb *urb)
+{
+	return late && urb->dev == modem && usb_pipeout(urb->pipe) &&
+	       usb_pipeendpoint(urb->pipe) == FIRMWARE_OUT && usb_pipebulk(urb->pipe);
+}
+
+static int enqueue_and_wait(struct usb_hcd *hcd, struct urb *urb, gfp_t flags)
+{
+	int err;
+
+	/* So that it can be looked at when its owner may have freed it. */
+	usb_get_urb(urb);
+	err = real->urb_enqueue(hcd, urb, flags);
+	while (!err && atomic_read(&urb->use_count))
+		msleep(1);
+	usb_put_urb(urb);
+	return err;
 }
 
 static int enqueue(struct usb_hcd *hcd, struct urb *urb, gfp_t flags)
 {
-	return is_refused(urb) ? -error : real->urb_enqueue(hcd, urb, flags);
+	if (is_refused(urb))
+		return -error;
+	if (is_kept(urb))
+		return enqueue_and_wait(hcd, urb, flags);
+	return real->urb_enqueue(hcd, urb, flags);
 }
 
 static int is_modem(struct usb_device *device, void *unused)
@@ -73,6 +105,6 @@ static void __exit usb_refuse_exit(void)
 }
 module_exit(usb_refuse_exit);
 
-MODULE_DESCRIPTION("Refuses the transfers that bring a modem's cells");
+MODULE_DESCRIPTION("Refuses transfers of a modem, or keeps who submits them");
 MODULE_AUTHOR("Threadline developers");
 MODULE_LICENSE("GPL");

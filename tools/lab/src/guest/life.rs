@@ -25,6 +25,9 @@ use crate::protocol::{Driver, Took};
 /// The scenarios of this file.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::says_what_it_does", |_| says_what_it_does()),
+    ("life::upload_counts_what_ended_early", |_| {
+        upload_counts_what_ended_early()
+    }),
     ("life::firmware_is_taken_when_told", |_| {
         firmware_comes_later(8, Plugged::retry)
     }),
@@ -187,6 +190,26 @@ fn says_what_it_does() -> Result<()> {
     ensure!(
         numbers == [const { "" }; 3].map(|_| atm.number.to_string()),
         "the numbers of the ATM device are {numbers:?}"
+    );
+    Ok(())
+}
+
+/// Whoever submits a transfer may get to know of it only when it has ended: that counts too.
+fn upload_counts_what_ended_early() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    firmware::install()?;
+    fs::remove_file(STAGE_2)?;
+    let modem = Plugged::new(options(1))?;
+    modem.await_file("phase", WAITING)?;
+    modules::insmod(Driver::Ours, "usb_refuse", "late=1")?;
+    firmware::install()?;
+    modem.retry()?;
+    modem.await_up()?;
+    modules::rmmod("usb_refuse")?;
+    let sent = modem.file("firmware_sent");
+    ensure!(
+        sent == firmware::TOTAL.to_string(),
+        "firmware_sent is {sent:?} after the upload"
     );
     Ok(())
 }
