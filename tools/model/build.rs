@@ -99,6 +99,7 @@ fn module(mutant: &Mutant, more: &[Part], places: &Places) -> String {
             fn caught_by_{catcher}() {{
                 super::assert_caught(
                     \"under_mutation::{name}::caught_by_{catcher}\",
+                    {catcher:?},
                     {catcher},
                     {with:?},
                 );

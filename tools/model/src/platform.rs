@@ -87,7 +87,7 @@ macro_rules! platform {
     };
 }
 
-/// A test of each scenario, by the function `explore` of the module.
+/// A test of each scenario, by the function `explore` of the module, which is told its name.
 macro_rules! test_scenarios {
     () => {
         test_scenarios! { in scenarios
@@ -155,7 +155,7 @@ macro_rules! test_scenarios {
         $(
             #[test]
             fn $scenario() {
-                explore($module::$scenario);
+                explore(stringify!($scenario), $module::$scenario);
             }
         )*
     };

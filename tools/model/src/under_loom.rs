@@ -8,8 +8,12 @@ use std::time::Instant;
 /// need one or two; each more costs about ten times as long.
 const PREEMPTIONS: usize = 3;
 
-/// The same where all meet.
-const PREEMPTIONS_IN_A_CROWD: usize = 1;
+/// The same in the scenarios that would take long.
+const BOUNDS: [(&str, usize); 3] = [
+    ("crowd", 1),
+    ("two_stoppers_and_a_dropper", 1),
+    ("two_pausers", 2),
+];
 
 pub mod platform {
     platform!(loom);
@@ -53,18 +57,11 @@ mod chores;
 
 test_scenarios!();
 
-/// Runs the scenario in all orders within the bound.
-pub fn explore(scenario: fn()) {
+/// Runs the scenario of this name in all orders within the bound.
+pub fn explore(name: &str, scenario: fn()) {
+    let bound = BOUNDS.iter().find(|(long, _)| *long == name);
     let mut builder = loom::model::Builder::new();
-    let crowds: [fn(); 2] = [scenarios::crowd, scenarios::two_stoppers_and_a_dropper];
-    let is_crowd = crowds
-        .iter()
-        .any(|crowd| std::ptr::fn_addr_eq(*crowd, scenario));
-    builder.preemption_bound = Some(if is_crowd {
-        PREEMPTIONS_IN_A_CROWD
-    } else {
-        PREEMPTIONS
-    });
+    builder.preemption_bound = Some(bound.map_or(PREEMPTIONS, |(_, bound)| *bound));
     let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let started = Instant::now();
     let counter = runs.clone();

@@ -10,13 +10,13 @@ include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 /// Set where a test is run for the mutant's sake.
 const MUTANT: &str = "THREADLINE_MUTANT";
 
-/// The scenario must fail, with a message that has this text in it.
+/// The scenario of this name must fail, with a message that has this text in it.
 ///
 /// It runs in a process of its own: loom can't be caught once it has found a deadlock. `test` is
 /// the name of the calling test.
-fn assert_caught(test: &str, scenario: fn(), with: &str) {
+fn assert_caught(test: &str, name: &str, scenario: fn(), with: &str) {
     if env::var_os(MUTANT).is_some() {
-        return crate::under_loom::explore(scenario);
+        return crate::under_loom::explore(name, scenario);
     }
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])

@@ -66,7 +66,7 @@ test_scenarios!();
 /// anything too. Whatever comes of it: the result is somebody's, once.
 #[test]
 fn chaos() {
-    explore(|| {
+    explore("chaos", || {
         let results = Arc::new(AtomicUsize::new(0));
         let kthread = Kthread::create(some_body());
         let owners: Vec<_> = (0..OWNERS)
@@ -133,7 +133,7 @@ fn some_deed(kthread: &Kthread) -> Option<Outcome> {
 /// The same with a chore, which comes up again and again, and for which some of them ring.
 #[test]
 fn chaos_with_a_chore() {
-    explore(|| {
+    explore("chaos_with_a_chore", || {
         let results = Arc::new(AtomicUsize::new(0));
         let chore = Item::chore(some_rounds());
         let owners: Vec<_> = (0..OWNERS)
@@ -193,7 +193,7 @@ fn some_deed_to_a_chore(chore: &Item) -> Option<Outcome> {
     None
 }
 
-/// Runs the scenario in orders chosen at random.
-pub fn explore(scenario: fn()) {
+/// Runs the scenario of this name in orders chosen at random.
+pub fn explore(_name: &str, scenario: fn()) {
     shuttle::check_random(scenario, ORDERS);
 }
