@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 /// The steps of one run of the lab.
@@ -19,12 +19,15 @@ use sha2::{Digest, Sha256};
 pub struct Steps {
     stamps: PathBuf,
     logs: PathBuf,
+    /// The spinners of those that run.
+    bars: MultiProgress,
     /// Other things are printed meanwhile.
     is_beside: bool,
 }
 
 /// What a running step shows and where it logs.
 pub struct Step {
+    bars: MultiProgress,
     bar: ProgressBar,
     log: PathBuf,
 }
@@ -40,6 +43,7 @@ impl Steps {
         Ok(Self {
             stamps,
             logs,
+            bars: MultiProgress::new(),
             is_beside: false,
         })
     }
@@ -99,7 +103,7 @@ impl Steps {
         work: impl FnOnce(&Step) -> Result<()>,
     ) -> Result<()> {
         let log = self.logs.join(format!("{name}.log"));
-        let step = Step::start(title, log, self.is_beside)?;
+        let step = Step::start(title, log, &self.bars, self.is_beside)?;
         let started = Instant::now();
         let result = work(&step);
         let took = started.elapsed();
@@ -119,27 +123,29 @@ impl Steps {
 }
 
 impl Step {
-    fn start(title: &str, log: PathBuf, is_beside: bool) -> Result<Self> {
+    fn start(title: &str, log: PathBuf, bars: &MultiProgress, is_beside: bool) -> Result<Self> {
         fs::write(&log, "").with_context(|| format!("cannot write {}", log.display()))?;
         let bar = if std::io::stderr().is_terminal() && !is_beside {
             let style =
                 ProgressStyle::with_template("  {spinner} {prefix}  {elapsed} {wide_msg:.dim}");
-            let bar = ProgressBar::new_spinner()
-                .with_style(style?)
-                .with_prefix(title.to_owned());
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.set_style(style?);
+            bar.set_prefix(title.to_owned());
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         } else {
-            eprintln!("  … {title}");
+            bars.suspend(|| eprintln!("  … {title}"));
             ProgressBar::hidden()
         };
-        Ok(Self { bar, log })
+        let bars = bars.clone();
+        Ok(Self { bars, bar, log })
     }
 
     fn end(&self, title: &str, took: Duration, good: bool) {
         self.bar.finish_and_clear();
         let mark = if good { '✓' } else { '✗' };
-        eprintln!("  {mark} {title}  ({:.1} s)", took.as_secs_f64());
+        let line = format!("  {mark} {title}  ({:.1} s)", took.as_secs_f64());
+        self.bars.suspend(|| eprintln!("{line}"));
     }
 
     /// The step's log file.
@@ -149,7 +155,7 @@ impl Step {
 
     /// Prints a line that stays.
     pub fn print(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("  | {line}"));
+        self.bars.suspend(|| eprintln!("  | {line}"));
     }
 
     /// Shows what the step is busy with.

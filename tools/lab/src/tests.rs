@@ -2,7 +2,7 @@
 //! one harness, so that names, filters and `--list` work as they do for
 //! `cargo test`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -90,7 +90,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     let mut arguments = Arguments::from_iter(std::iter::once("./lab test").chain(arguments));
     let side_by_side = arguments.test_threads.unwrap_or_else(machines_here).max(1);
     arguments.test_threads = Some(side_by_side);
-    let (kernel, image) = commands::ready(lab)?;
+    let (kernel, image) = set_up(lab)?;
     let fleet = Arc::new(Fleet::new(side_by_side, accel, lab.cache.join("log")));
     let ground = Arc::new(Ground {
         make: ready_made(&kernel, &image),
@@ -143,6 +143,17 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The whole set-up, and beside it the programs of the host's tests: neither keeps all processors
+/// busy.
+fn set_up(lab: &Lab) -> Result<(Kernel, Image)> {
+    let beside = lab.clone();
+    let host_tests = thread::spawn(move || build_host_tests(&beside));
+    let ready = commands::ready(lab)?;
+    let built = host_tests.join();
+    built.unwrap_or_else(|panic| resume_unwind(panic))?;
+    Ok(ready)
 }
 
 /// The tests on the host and on the stock kernel, `kernel`.
@@ -407,9 +418,9 @@ fn kernel_test_names(lab: &Lab, release: &str) -> Result<Vec<String>> {
     Ok(listed.lines().map(str::to_owned).collect())
 }
 
-/// The tests of the host's crates. Their programs are static: built in the
-/// toolchain root, they run on the host.
-fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
+/// Builds the tests of the host's crates. Nobody else makes or changes what is made here: so it
+/// does not keep others from their set-up.
+fn build_host_tests(lab: &Lab) -> Result<()> {
     let key = Key::default()
         .text(BUILD_HOST_TESTS)
         .files(&lab.source.join("tools"))?
@@ -422,10 +433,14 @@ fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
         .files(&lab.source.join("kernel/kthread/slot.rs"))?
         .files(&lab.source.join("kernel/usbatm/back_off.rs"))?
         .finish();
-    let _lock = lab.lock()?;
     lab.steps.step("host-tests", "Host tests", &key, |step| {
         lab.root.run(step, BUILD_HOST_TESTS, &[])
-    })?;
+    })
+}
+
+/// The tests of the host's crates. Their programs are static: built in the
+/// toolchain root, they run on the host.
+fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
     let programs = std::fs::read_to_string(lab.root.host("/src/host/tests"))?;
     let mut trials = Vec::new();
     for line in programs.lines() {
