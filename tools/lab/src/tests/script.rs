@@ -129,10 +129,12 @@ fn write_program(file: &Path, lines: &str) -> Result<()> {
 /// Something that the script does right, on a stage.
 type Scene = fn(&Stage) -> Result<()>;
 
-const SCENES: [(&str, Scene); 8] = [
+const SCENES: [(&str, Scene); 9] = [
     ("hands_over_to_the_tools", |stage| {
         stage.is_set_up()?;
-        stage.hands_over(&["test", "stop::", "--accel", "icount"])
+        stage.hands_over(&["test", "stop::", "--accel", "icount"])?;
+        stage.hands_over(&["run", "--accel", "kvm", "--kernel=k"])?;
+        stage.hands_over(&["clean", "--all"])
     }),
     ("help_needs_no_root", |stage| {
         stage.is_set_up()?;
@@ -152,6 +154,16 @@ const SCENES: [(&str, Scene); 8] = [
         fs::write(stage.cache(), "in the way")?;
         stage.refuses(&["build"], "set THREADLINE_CACHE to another place")
     }),
+    ("says_that_the_checkout_cannot_be_written", |stage| {
+        let checkout = stage.folder.join("checkout");
+        fs::create_dir_all(&checkout)?;
+        fs::write(checkout.join("target"), "in the way")?;
+        let script = checkout.join("lab");
+        fs::copy(&stage.script, &script)?;
+        let folder = stage.folder.clone();
+        let there = Stage { folder, script };
+        there.refuses(&["build"], "copy the checkout to where it can be written")
+    }),
     ("says_that_there_is_no_network", |stage| {
         stage.has("mmdebstrap", "echo 'E: Could not resolve x'; exit 100")?;
         stage.refuses(
@@ -164,6 +176,9 @@ const SCENES: [(&str, Scene); 8] = [
 
 fn refuses_wrong_words(stage: &Stage) -> Result<()> {
     stage.refuses(&["tset"], "no command 'tset': ./lab help lists them")?;
+    stage.refuses(&["run", "--foo"], "run: no option '--foo': ./lab help")?;
+    stage.refuses(&["build", "--kernel=k", "x"], "build: no option 'x'")?;
+    stage.refuses(&["doc", "--all"], "doc: no option '--all'")?;
     stage.refuses(&["run", "--accel"], "--accel: a value is required")?;
     stage.refuses(&["run", "--mirror"], "--mirror: a value is required")?;
     stage.refuses(&["run", "--mirror", "here"], "--mirror: 'here' is no URL")
