@@ -114,6 +114,15 @@ fn mended(file: &str, text: &str) -> Option<String> {
 mod tests {
     use super::mended;
 
+    /// A function as `vhci_rx.c` has two, with these `lines` at the beginning.
+    fn receives(lines: &str) -> String {
+        format!(
+            "{{\n\tspin_lock_irqsave(&vdev->priv_lock, flags);\n{lines}\
+             \turb = pickup_urb_and_free_priv(vdev, pdu->base.seqnum);\n\
+             \tspin_unlock_irqrestore(&vdev->priv_lock, flags);\n}}\n"
+        )
+    }
+
     #[test]
     fn only_what_is_known_is_mended() {
         let known = "{\n\tvhci_device_unlink_cleanup(vdev);\n}\n";
@@ -122,5 +131,28 @@ mod tests {
         assert!(mended("vhci_hcd.c", &known.repeat(2)).is_none());
         assert!(mended("vhci_hcd.c", "{}\n").is_none());
         assert_eq!(mended("vhci_tx.c", "{}\n").as_deref(), Some("{}\n"));
+    }
+
+    #[test]
+    fn what_has_ended_is_taken_out_under_both_locks() {
+        let mended_once = "{\n\
+            \tspin_lock_irqsave(&vhci->lock, flags);\n\
+            \tspin_lock(&vdev->priv_lock);\n\
+            \turb = pickup_urb_and_free_priv(vdev, pdu->base.seqnum);\n\
+            \tspin_unlock(&vdev->priv_lock);\n\
+            \tspin_unlock_irqrestore(&vhci->lock, flags);\n\
+            }\n";
+        let known = receives("");
+        let text = mended("vhci_rx.c", &known.repeat(2));
+        assert_eq!(text, Some(mended_once.repeat(2)));
+        let others = [
+            known.clone(),
+            known.repeat(3),
+            known.clone() + &receives("\tdo_more();\n"),
+            known.clone() + &known.replace("seqnum);\n\t", "seqnum);\n\n\t"),
+        ];
+        for other in others {
+            assert_eq!(mended("vhci_rx.c", &other), None, "{other}");
+        }
     }
 }
