@@ -47,7 +47,10 @@ fn command(image: &Image, accel: Accel) -> Command {
     };
     let processors = if accel == Accel::Icount { 1 } else { 2 };
     let memory = memory(image.flavour);
-    command.arg("-smp").arg(processors.to_string());
+    // A socket for each node: processors of one socket that are on several make no sense to the kernel.
+    command
+        .arg("-smp")
+        .arg(format!("{processors},sockets={processors}"));
     command.arg("-m").arg(memory.to_string());
     add_nodes(&mut command, processors, memory);
     command.args(["-display", "none", "-no-reboot", "-nodefaults"]);
