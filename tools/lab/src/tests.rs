@@ -20,11 +20,11 @@ use crate::protocol::{Breakage, Job};
 use crate::setup::image::Image;
 use crate::setup::kernel::Kernel;
 use crate::setup::{Flavour, Lab, debug_kernel};
-use crate::steps::Key;
 use crate::vm::{Accel, Vm};
-use crate::{bench, children, commands, parity};
+use crate::{bench, commands, parity};
 
 mod debug;
+mod host;
 mod junit;
 mod memory;
 mod panics;
@@ -35,18 +35,6 @@ mod sources;
 
 /// A scenario that says nothing for so long hangs.
 const SILENCE: Duration = Duration::from_secs(300);
-
-/// Builds the test programs of the host's crates and names them, one a line.
-const BUILD_HOST_TESTS: &str = r#"
-cd /src/host/tools
-build() {
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-feature=+crt-static' \
-        cargo test --locked --workspace --no-run --target x86_64-unknown-linux-gnu --message-format=json-render-diagnostics "$@"
-}
-build --offline >/tmp/host-tests 2>/dev/null || build >/tmp/host-tests
-sed -n 's/.*"name":"\([^"]*\)".*"test":true.*"executable":"\([^"]*\)".*/\1 \2/p' /tmp/host-tests >/src/host/tests
-test -s /src/host/tests
-"#;
 
 /// One test's outcome, for the report.
 struct Record {
@@ -149,7 +137,7 @@ pub fn run(lab: &Lab, accel: Accel, arguments: &[String]) -> Result<ExitCode> {
 /// busy.
 fn set_up(lab: &Lab) -> Result<(Kernel, Image)> {
     let beside = lab.clone();
-    let host_tests = thread::spawn(move || build_host_tests(&beside));
+    let host_tests = thread::spawn(move || host::build(&beside));
     let ready = commands::ready(lab)?;
     let built = host_tests.join();
     built.unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -164,7 +152,7 @@ fn stock_tests(
     cases: &[String],
     ground: &Arc<Ground>,
 ) -> Result<Vec<Trial>> {
-    let mut trials = host_tests(lab, ground)?;
+    let mut trials = host::trials(lab, ground)?;
     trials.extend(sources::trials(lab, kernel, ground));
     trials.extend(script::trials(lab, ground));
     trials.extend(lab_tests(ground));
@@ -418,72 +406,6 @@ fn kernel_test_names(lab: &Lab, release: &str) -> Result<Vec<String>> {
     Ok(listed.lines().map(str::to_owned).collect())
 }
 
-/// Builds the tests of the host's crates. Nobody else makes or changes what is made here: so it
-/// does not keep others from their set-up.
-fn build_host_tests(lab: &Lab) -> Result<()> {
-    let key = Key::default()
-        .text(BUILD_HOST_TESTS)
-        .files(&lab.source.join("tools"))?
-        .files(&lab.source.join("wire"))?
-        // The modules' own files that some tests are of.
-        .files(&lab.source.join("kernel/kthread/life.rs"))?
-        .files(&lab.source.join("kernel/kthread/pause.rs"))?
-        .files(&lab.source.join("kernel/kthread/reach.rs"))?
-        .files(&lab.source.join("kernel/kthread/rounds.rs"))?
-        .files(&lab.source.join("kernel/kthread/slot.rs"))?
-        .files(&lab.source.join("kernel/usbatm/back_off.rs"))?
-        .finish();
-    lab.steps.step("host-tests", "Host tests", &key, |step| {
-        lab.root.run(step, BUILD_HOST_TESTS, &[])
-    })
-}
-
-/// The tests of the host's crates. Their programs are static: built in the
-/// toolchain root, they run on the host.
-fn host_tests(lab: &Lab, ground: &Arc<Ground>) -> Result<Vec<Trial>> {
-    let programs = std::fs::read_to_string(lab.root.host("/src/host/tests"))?;
-    let mut trials = Vec::new();
-    for line in programs.lines() {
-        let (package, program) = line
-            .split_once(' ')
-            .context("a test program without a name")?;
-        let program = lab.root.host(program);
-        for test in tests_of(&program)? {
-            let (program, name) = (program.clone(), format!("{package}::{test}"));
-            trials.push(ground.trial(name, move |_| run_host_test(&program, &test)));
-        }
-    }
-    Ok(trials)
-}
-
-/// The names of the tests in `program`.
-fn tests_of(program: &Path) -> Result<Vec<String>> {
-    let listed = said_by(program, &["--list", "--format", "terse"])?;
-    let names = listed
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"));
-    Ok(names.map(str::to_owned).collect())
-}
-
-fn run_host_test(program: &Path, test: &str) -> Result<()> {
-    said_by(program, &["--exact", test]).map(drop)
-}
-
-/// What a test program prints; if it fails, that and what it says besides are the error.
-fn said_by(program: &Path, arguments: &[&str]) -> Result<String> {
-    let mut command = children::command(program);
-    command.args(arguments).current_dir(std::env::temp_dir());
-    let output = children::output(command)?;
-    anyhow::ensure!(
-        output.status.success(),
-        "{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8(output.stdout)?)
-}
-
 #[cfg(test)]
 mod cases {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -517,22 +439,5 @@ mod cases {
             assert!(error.contains("no kernel to test with"), "{error}");
         }
         assert_eq!(tries.load(Ordering::Relaxed), 1);
-    }
-
-    #[test]
-    fn a_program_that_fails_lists_no_tests() {
-        let error = tests_of(Path::new("/bin/false")).unwrap_err();
-        assert!(error.to_string().contains("exit status: 1"), "{error}");
-    }
-
-    #[test]
-    fn both_outputs_of_a_failed_test_are_shown() {
-        let script = ["-c", "echo one; echo two >&2; kill -ABRT $$"];
-        let error = said_by(Path::new("/bin/sh"), &script)
-            .unwrap_err()
-            .to_string();
-        for words in ["one", "two", "signal: 6"] {
-            assert!(error.contains(words), "{error}");
-        }
     }
 }

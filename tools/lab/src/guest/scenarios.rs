@@ -69,6 +69,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(removal::SCENARIOS)
         .chain(interrupts::SCENARIOS)
         .chain(surface::SCENARIOS)
+        .chain(surface::isochronous::SCENARIOS)
         .chain(kill::SCENARIOS)
         .chain(life::SCENARIOS)
         .chain(line::SCENARIOS)

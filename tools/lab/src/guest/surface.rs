@@ -2,6 +2,8 @@
 //!
 //! What the stock C modules do as well is played with them too: the two have to agree.
 
+pub mod isochronous;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -16,9 +18,8 @@ use wire::speedtch::{
 
 use super::atmpvc::Pvc;
 use super::hostile::cells::packet;
-use super::plugged::{LIMIT, Plugged, options, wait_until};
+use super::plugged::{Plugged, options, wait_until};
 use super::scenarios::{Scenario, echo};
-use super::sysfs::AtmDevice;
 use super::{firmware, kmsg::Kmsg, modules};
 use crate::protocol::Driver;
 
@@ -71,25 +72,6 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("c_driver_parameters::refused_setting_falls_back", |_| {
         refused_setting_falls_back(Driver::C)
     }),
-    ("isochronous::there_and_back", |_| {
-        isochronous_there_and_back(Driver::Ours)
-    }),
-    ("c_driver_isochronous::there_and_back", |_| {
-        isochronous_there_and_back(Driver::C)
-    }),
-    ("isochronous::bus_without_time_for_it", |_| {
-        isochronous_on_a_full_bus()
-    }),
-    ("isochronous::lost_packet_ends_its_cell", |_| {
-        lost_packet_ends_its_cell()
-    }),
-    ("isochronous::lost_packets_cost_what_was_in_them", |_| {
-        lost_packets_cost_what_was_in_them(Driver::Ours)
-    }),
-    (
-        "c_driver_isochronous::lost_packets_cost_what_was_in_them",
-        |_| lost_packets_cost_what_was_in_them(Driver::C),
-    ),
 ];
 
 /// Loads both modules with parameters.
@@ -348,125 +330,6 @@ fn falls_back(driver: Driver, parameters: &str, wrong: u32, modem: Options) -> R
     modules::unload()
 }
 
-/// Packets of many lengths come back in isochronous packets.
-fn isochronous_there_and_back(driver: Driver) -> Result<()> {
-    load(driver, "", "enable_isoc=1")?;
-    let modem = Plugged::new(running())?;
-    let atm = modem.await_up()?;
-    ensure!(
-        setting(&modem) == Some(ALTSETTING_ISOC),
-        "the setting is {:?}",
-        setting(&modem)
-    );
-    for length in [1, 40, 41, 900, 1500, 9180, 65535] {
-        echo(&atm, 8, 35, length, 3).with_context(|| format!("packets of {length} bytes"))?;
-    }
-    let counters = modem.modem().counters();
-    ensure!(counters.packets > 0, "there were no isochronous packets");
-    // 3,392 bytes are three packets and a bit.
-    let Peak { transfers, bytes } = modem.modem().peak(DATA_IN);
-    ensure!(
-        (transfers, bytes) == (4, 3 * 1023),
-        "{transfers} transfers of {bytes} bytes"
-    );
-    drop(modem);
-    modules::unload()?;
-
-    // A modem's other settings have no isochronous endpoint.
-    let log = Kmsg::from_now();
-    load(driver, "", "enable_isoc=1 altsetting=2")?;
-    let modem = Plugged::new(running())?;
-    let atm = modem.await_up()?;
-    ensure!(setting(&modem) == Some(2));
-    ensure!(log.has("isochronous transfer not supported - using bulk"));
-    echo(&atm, 8, 35, 1500, 2).map(drop)
-}
-
-/// A modem has an isochronous endpoint, and selects it, but the bus has no time left for that: its
-/// cells come in bulk.
-fn isochronous_on_a_full_bus() -> Result<()> {
-    let log = Kmsg::from_now();
-    firmware::install()?;
-    let modem = Plugged::new(running())?;
-    modem.await_configured()?;
-    let refuse = format!("isochronous=1 error={}", libc::ENOSPC);
-    modules::insmod(Driver::Ours, "usb_refuse", &refuse)?;
-    load(Driver::Ours, "", "enable_isoc=1")?;
-    let atm = modem.await_up()?;
-    ensure!(
-        setting(&modem) == Some(ALTSETTING_BULK),
-        "the setting is {:?}",
-        setting(&modem)
-    );
-    ensure!(log.has("no time left on the bus for isochronous transfers - using bulk"));
-    echo(&atm, 8, 35, 1500, 2)?;
-    modules::unload()?;
-    modules::rmmod("usb_refuse")
-}
-
-/// When the bus loses isochronous packets, what was in them is missing, and nothing
-/// else: the rest comes through unharmed.
-fn lost_packets_cost_what_was_in_them(driver: Driver) -> Result<()> {
-    const EVERY: u64 = 20;
-    const SENT: u64 = 60;
-    const LENGTH: usize = 1500;
-    const CELLS: u64 = 32;
-    let log = Kmsg::from_now();
-    load(driver, "", "enable_isoc=1")?;
-    let modem = Plugged::new(running().fault(Fault::LosePackets(EVERY)))?;
-    let atm = modem.await_up()?;
-    let mut pvc = Pvc::open(atm.number, 8, 35, LENGTH as i32)?;
-    let before = modem.modem().counters().packets / EVERY;
-    for number in 0..SENT {
-        pvc.send(&[number as u8; LENGTH])?;
-    }
-    let counters = modem.modem().wait_until(LIMIT, |view| {
-        (view.counters.cells_out == SENT * CELLS).then_some(view.counters)
-    });
-    let counters = counters.context("not all cells were sent back")?;
-    // One has room for 19 cells, which are of two packets at most.
-    let most = 2 * (counters.packets / EVERY - before);
-    let came = wait_until("the other packets came", || {
-        received(&atm).is_ok_and(|count| count + most >= SENT)
-    });
-    came.with_context(|| {
-        format!(
-            "{:?} of {SENT} came, {most} may be lost: {counters:?}",
-            received(&atm)
-        )
-    })?;
-    let count = received(&atm)?;
-    ensure!(count < SENT, "nothing was lost");
-    let mut next = 0;
-    for _ in 0..count {
-        let mut got = [0; LENGTH];
-        let length = pvc.receive(&mut got)?;
-        let number = got[0];
-        ensure!(
-            length == LENGTH && got == [number; LENGTH],
-            "packet {number} came changed"
-        );
-        ensure!(number >= next, "packet {number} came after {next}");
-        next = number + 1;
-    }
-    drop(pvc);
-    drop(modem);
-    modules::unload()?;
-    ensure!(
-        driver == Driver::C || log.has("isochronous packets were lost"),
-        "nobody tells of the loss"
-    );
-    Ok(())
-}
-
-/// How many AAL5 packets the ATM device has received.
-fn received(atm: &AtmDevice) -> Result<u64> {
-    let text = atm.proc_lines()?.concat();
-    let (_, counts) = text.split_once("), rx ").context("no counts")?;
-    let (count, _) = counts.split_once(' ').context("no count")?;
-    Ok(count.parse()?)
-}
-
 /// However many packets a transfer brings, all of them are passed on.
 fn largest_transfers_lose_nothing() -> Result<()> {
     const LENGTH: usize = 65_536;
@@ -492,31 +355,5 @@ fn largest_transfers_lose_nothing() -> Result<()> {
         (counted.rx_errors, counted.rx_drops) == (0, 0),
         "{counted:?}"
     );
-    Ok(())
-}
-
-/// An isochronous packet is lost in which a cell ends that began in the one before: the next one
-/// begins with a cell, and nobody waits for the end of the other.
-fn lost_packet_ends_its_cell() -> Result<()> {
-    firmware::install()?;
-    modules::insmod(Driver::Ours, "usbatm", "")?;
-    modules::insmod(Driver::Ours, "speedtch", "enable_isoc=1")?;
-    let modem = Plugged::new(options(1).running())?;
-    let atm = modem.await_up()?;
-    let mut pvc = Pvc::open(atm.number, VC.vpi.into(), VC.vci.into(), 1500)?;
-    let begun = packet(VC, 100)[0][..30].to_vec();
-    modem.modem().say(
-        DATA_IN,
-        [
-            Said::Bytes(begun),
-            Said::Fail(Failure::Checksum),
-            Said::Bytes(packet(VC, 200).concat()),
-        ],
-    );
-    let mut received = [0; 1500];
-    let length = pvc
-        .receive(&mut received)
-        .context("the packet behind it did not come")?;
-    ensure!(length == 200, "a packet of {length} bytes came");
     Ok(())
 }
