@@ -72,6 +72,7 @@ fn alone() -> impl Iterator<Item = &'static (&'static str, Scenario)> {
         .chain(surface::isochronous::SCENARIOS)
         .chain(kill::SCENARIOS)
         .chain(life::SCENARIOS)
+        .chain(life::recovery::SCENARIOS)
         .chain(line::SCENARIOS)
         .chain(nodes::SCENARIOS)
         .chain(power::SCENARIOS)

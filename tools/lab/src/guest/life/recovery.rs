@@ -1,0 +1,217 @@
+//! A modem fails, or is reset: it is brought back, and its connections are kept.
+
+use anyhow::{Context, Result, ensure};
+use modem::{Crash, Fault, Said};
+use wire::speedtch::{INTERRUPT_IN, LineEvent};
+
+use super::super::atmpvc::Pvc;
+use super::super::kept::Kept;
+use super::super::kmsg::Kmsg;
+use super::super::plugged::{Plugged, options, wait_until};
+use super::super::removal::Means;
+use super::super::scenarios::Scenario;
+use super::super::surface::fill;
+use super::super::uevents::Uevents;
+use super::super::{modules, usbfs};
+use super::{WAITING, gone};
+use crate::protocol::Driver;
+
+/// The scenarios of this file.
+pub const SCENARIOS: &[(&str, Scenario)] = &[
+    ("life::rebooted_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Reboot)
+    }),
+    ("life::frozen_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Freeze)
+    }),
+    ("life::silent_isochronous_modem_is_given_up", |_| {
+        silent_isochronous_modem_is_given_up()
+    }),
+    ("life::refused_reception_is_a_failure", |_| {
+        refused_reception_is_a_failure()
+    }),
+    ("life::stalled_modem_is_brought_back", |_| {
+        crashed_modem_is_brought_back(Crash::Stall)
+    }),
+    ("life::reset_by_others_is_survived", |_| {
+        reset_by_others_is_survived()
+    }),
+    ("life::relapsing_modem_is_left_alone", |_| {
+        relapsing_modem_is_left_alone()
+    }),
+    ("life::packets_of_a_failed_modem_are_counted", |_| {
+        packets_of_a_failed_modem_are_counted()
+    }),
+    ("life::recovery::unplug", |_| {
+        goes_while_brought_back(Means::Unplug)
+    }),
+    ("life::recovery::unbind", |_| {
+        goes_while_brought_back(Means::Unbind)
+    }),
+    ("life::recovery::rmmod", |_| {
+        goes_while_brought_back(Means::Rmmod)
+    }),
+    ("life::sleep_is_survived", |_| sleep_is_survived()),
+];
+
+/// A modem that fails in service is brought back, and its connections are kept.
+fn crashed_modem_is_brought_back(crash: Crash) -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    kept.modem.modem().crash(crash);
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    let told = kept.modem.told(&uevents);
+    ensure!(
+        told.iter().any(|event| event == "line-down") && told.iter().any(|event| event == "failed"),
+        "user space was told {told:?}"
+    );
+    kept.works()
+}
+
+/// Isochronous transfers go on whether there are cells in them or not: they don't count for a modem
+/// that says nothing any more.
+fn silent_isochronous_modem_is_given_up() -> Result<()> {
+    let kept = Kept::loaded("enable_isoc=1", options(1))?;
+    let uevents = Uevents::from_now()?;
+    kept.modem.modem().add_fault(Fault::SilentStatus);
+    let is_told = |what: &str| kept.modem.told(&uevents).iter().any(|event| event == what);
+    wait_until("it is given up", || is_told("failed"))?;
+    kept.modem.modem().cure();
+    kept.modem.retry()?;
+    wait_until("it is brought back", || is_told("usable"))
+}
+
+/// The host controller takes no transfer from a modem any more: it counts as one that has failed,
+/// and as soon as it does again, the modem is brought back.
+fn refused_reception_is_a_failure() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let log = Kmsg::from_now();
+    let mut kept = Kept::of(options(1).running())?;
+    modules::insmod(Driver::Ours, "usb_refuse", "")?;
+    let mut other = Pvc::open(kept.atm.number, 8, 36, 1500)?;
+    wait_until("user space is told that the modem has failed", || {
+        // Each packet that comes ends a transfer, which is not taken again.
+        let _ = other.send(&[0x5a; 40]);
+        let told = kept.modem.told(&uevents);
+        told.iter().any(|event| event == "failed")
+    })?;
+    kept.modem.await_file(
+        "last_error",
+        "the start of traffic failed: no memory (ENOMEM)",
+    )?;
+    for said in [
+        "receiving cells failed: ENOMEM",
+        "watching the line failed: no memory (ENOMEM)",
+    ] {
+        ensure!(log.has(said), "the log does not say {said:?}");
+    }
+    kept.modem.await_file("phase", WAITING)?;
+    // A modem that is down has nothing sent to it, although that could be.
+    let sent = other.send(&[0x5a; 40]);
+    ensure!(
+        matches!(&sent, Err(error) if error.raw_os_error() == Some(libc::ENETDOWN)),
+        "sending while it is down: {sent:?}"
+    );
+    modules::rmmod("usb_refuse")?;
+    kept.modem.retry()?;
+    kept.modem.await_file("last_error", "")?;
+    kept.works()
+}
+
+/// A modem that fails each time soon after it was brought back is brought back at once the first
+/// time. From then on it is left alone before, unless somebody wants it.
+fn relapsing_modem_is_left_alone() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::of(options(1).running())?;
+    let usable = |modem: &Plugged| {
+        let told = modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count()
+    };
+    let fail = |modem: &Plugged| {
+        modem.modem().crash(Crash::Stall);
+        // So that it is looked at now.
+        let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
+        modem.modem().say(INTERRUPT_IN, [up]);
+    };
+    fail(&kept.modem);
+    wait_until("it is back", || usable(&kept.modem) == 2)?;
+    kept.works()?;
+    fail(&kept.modem);
+    kept.modem.await_file("phase", WAITING)?;
+    ensure!(usable(&kept.modem) == 2, "it was brought back before");
+    kept.modem.retry()?;
+    wait_until("it is back", || usable(&kept.modem) == 3)?;
+    kept.works()
+}
+
+/// What waits to be sent when a modem fails is counted as not sent, and its sender can send again.
+fn packets_of_a_failed_modem_are_counted() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    modules::insmod(Driver::Ours, "usbatm", "num_snd_urbs=0")?;
+    modules::insmod(Driver::Ours, "speedtch", "")?;
+    let modem = Plugged::new(options(1).running())?;
+    let atm = modem.await_up()?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    pvc.never_wait()?;
+    let first = fill(&mut pvc)?;
+    usbfs::reset(modem.device())?;
+    wait_until("user space is told that the modem is back", || {
+        let told = modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    let second = fill(&mut pvc)?;
+    ensure!(first == second, "{first} packets, then {second}");
+    drop(pvc);
+    let traffic = atm.traffic()?;
+    ensure!(
+        (traffic.tx, traffic.tx_errors) == (0, first as u32),
+        "of {first} packets that were not sent: {traffic:?}"
+    );
+    Ok(())
+}
+
+/// User space resets the modem: it is used again, with its connections.
+fn reset_by_others_is_survived() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    usbfs::reset(kept.modem.device())?;
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    kept.works()
+}
+
+/// The USB core sends the modem to sleep and wakes it: it is used again, with its connections.
+fn sleep_is_survived() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    modules::insmod(Driver::Ours, "usb_sleep", "")?;
+    modules::rmmod("usb_sleep")?;
+    wait_until("user space is told that the modem is back", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    kept.works()
+}
+
+/// A modem goes that has lost its firmware, and takes it again.
+fn goes_while_brought_back(means: Means) -> Result<()> {
+    let mut kept = Kept::new()?;
+    kept.modem.modem().crash(Crash::Reboot);
+    kept.modem
+        .await_file("phase", "the upload of stage 2 firmware")?;
+    let sent = kept.pvc.send(&[0x5a; 1500]);
+    ensure!(
+        matches!(&sent, Err(error) if error.raw_os_error() == Some(libc::ENETDOWN)),
+        "it sends while it has no firmware: {sent:?}"
+    );
+    let Kept { modem, atm, pvc } = kept;
+    gone(&modem, means).with_context(|| format!("of {} by {}", atm.name, means.name()))?;
+    // The connection keeps the core, not the minidriver.
+    drop((pvc, modem));
+    modules::unload()
+}
