@@ -2,11 +2,11 @@
 
 //! A fixed set of URBs on one endpoint.
 //!
-//! A [`Stream`] owns its URBs and their buffers for its whole life, or from when it is
-//! [prepared](Stream::prepare); nothing is allocated while data flows. An URB is in one of two
-//! places: in flight, where the USB core has it, or here, where whoever holds its [`Transfer`] has
-//! it alone. There is at most one such token for each URB, so its buffer can be lent out as plain
-//! slices, and an URB can't be submitted twice.
+//! A [`Stream`] owns its URBs and their buffers for its whole life, or from when they are
+//! [prepared](Stream::prepare); no handler allocates any. An URB is in one of two places: in
+//! flight, where the USB core has it, or here, where whoever holds its [`Transfer`] has it alone.
+//! There is at most one such token for each URB, so its buffer can be lent out as plain slices, and
+//! an URB can't be submitted twice.
 //!
 //! ```text
 //!            take()            submit()             the transfer ends
@@ -81,7 +81,8 @@ pub trait Handler: Send + Sync + Sized + 'static {
 ///
 /// # Invariants
 ///
-/// - The `context` of each URB is its own `Slot`, whose `stream` is this stream; neither moves.
+/// - The `context` of each URB is the place of its own `Slot`, whose `stream` is this stream; neither
+///   moves.
 /// - A slot's `idle` is set if and only if its URB is not in flight and no [`Transfer`] has it.
 #[pin_data(PinnedDrop)]
 pub struct Stream<H: Handler> {
@@ -99,10 +100,10 @@ pub struct Stream<H: Handler> {
 struct Slots<H: Handler> {
     device: ARef<Device>,
     endpoint: Endpoint,
-    /// How many there are to be, and the size of the buffer of each.
-    count: usize,
+    /// The size of the buffer of each.
     size: usize,
-    all: SetOnce<KVec<Slot<H>>>,
+    /// A place for each that there is to be. They come one after the other.
+    all: KVec<SetOnce<Slot<H>>>,
     /// Whether none may come any more. Locked by who makes them.
     #[pin]
     is_ended: Mutex<bool>,
@@ -129,61 +130,58 @@ impl<H: Handler> Slots<H> {
         if size == 0 || !endpoint.fits(size) {
             return Err(EINVAL);
         }
+        let mut all = KVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            all.push(SetOnce::new(), GFP_KERNEL)?;
+        }
         Arc::pin_init(
             pin_init!(Self {
                 device: device.into(),
                 endpoint,
-                count,
                 size,
-                all: SetOnce::new(),
+                all,
                 is_ended <- new_mutex!(false, "usb::Slots::is_ended"),
             }),
             GFP_KERNEL,
         )
     }
 
-    /// Allocates all of them, unless that has been done.
-    fn fill(&self, stream: &Stream<H>) -> Result {
+    /// Allocates those of the first `count` that are missing.
+    fn fill(&self, stream: &Stream<H>, count: usize) -> Result {
         let is_ended = self.is_ended.lock();
-        if self.all.as_ref().is_some() {
-            return Ok(());
+        for place in self.all.iter().take(count) {
+            if place.as_ref().is_some() {
+                continue;
+            }
+            if *is_ended {
+                return Err(ENODEV);
+            }
+            // It is empty, and nobody else may fill it while we have the lock.
+            place.populate(self.make(stream, place)?);
         }
-        if *is_ended {
-            return Err(ENODEV);
-        }
-        // It is empty, and nobody else may fill it while we have the lock.
-        self.all.populate(self.make(stream)?);
         Ok(())
     }
 
-    fn make(&self, stream: &Stream<H>) -> Result<KVec<Slot<H>>> {
-        let mut slots = KVec::with_capacity(self.count, GFP_KERNEL)?;
+    /// Makes what is to come to this place.
+    fn make(&self, stream: &Stream<H>, place: &SetOnce<Slot<H>>) -> Result<Slot<H>> {
         let packets = self.endpoint.packets(self.size);
-        for _ in 0..self.count {
-            let slot = Slot {
-                urb: Urb::with_packets(&self.device, self.size, packets)?,
-                idle: AtomicFlag::new(true),
-                stream: stream.into(),
-            };
-            slots.push(slot, GFP_KERNEL)?;
-        }
-        for slot in slots.iter() {
-            let context = core::ptr::from_ref(slot).cast();
-            // SAFETY: The URB was never submitted. `complete` wants the slot as its context, and
-            // the vector has all its slots, so that they stay where they are until they are
-            // dropped, and their URBs with them.
-            unsafe {
-                slot.urb
-                    .fill(&self.endpoint, Stream::<H>::complete, context)
-            };
-        }
-        Ok(slots)
+        let urb = Urb::with_packets(&self.device, self.size, packets)?;
+        let context = core::ptr::from_ref(place).cast();
+        // SAFETY: The URB was never submitted. `complete` wants its place as its context, and the
+        // vector has had all places since it was made, so that they stay where they are until they
+        // are dropped, and their URBs with them.
+        unsafe { urb.fill(&self.endpoint, Stream::<H>::complete, context) };
+        Ok(Slot {
+            urb,
+            idle: AtomicFlag::new(true),
+            stream: stream.into(),
+        })
     }
 
+    /// Those that there are.
     #[inline]
-    fn iter(&self) -> slice::Iter<'_, Slot<H>> {
-        let all: &[Slot<H>] = self.all.as_ref().map_or(&[], |all| all);
-        all.iter()
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Slot<H>> {
+        self.all.iter().filter_map(SetOnce::as_ref)
     }
 
     /// Begins to end all URBs, then waits for each.
@@ -226,7 +224,7 @@ impl<H: Handler> Stream<H> {
         handler: impl PinInit<H, Error> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
         Self::unprepared(scope, device, pipe, count, size, handler)
-            .pin_chain(|stream| stream.prepare())
+            .pin_chain(move |stream| stream.prepare(count))
     }
 
     /// Makes a stream as [`Stream::new`] does, but without its URBs: it moves nothing until they
@@ -250,7 +248,8 @@ impl<H: Handler> Stream<H> {
         size: usize,
         handler: impl PinInit<H, Error> + 'a,
     ) -> impl PinInit<Self, Error> + 'a {
-        Self::make(None, device, pipe, count, size, handler).pin_chain(|stream| stream.prepare())
+        Self::make(None, device, pipe, count, size, handler)
+            .pin_chain(move |stream| stream.prepare(count))
     }
 
     fn make<'a, P: Pipe + 'a>(
@@ -273,17 +272,23 @@ impl<H: Handler> Stream<H> {
         })
     }
 
-    /// Allocates the URBs, all of them idle, unless that has been done. They stay for as long as
-    /// the stream does. May sleep.
+    /// Allocates URBs, all of them idle, until there are `count`, or as many as the stream was made
+    /// for. They stay for as long as it does. May sleep.
     ///
     /// # Errors
     ///
     /// `ENODEV` after [`Stream::stop`], or if the module is on its way out; `ENOMEM`. It may be
     /// tried again.
-    pub fn prepare(&self) -> Result {
+    pub fn prepare(&self, count: usize) -> Result {
         // INVARIANT: The contexts are set; no URB was submitted, no token made. The stream does not
         // move: there is no other way to make one than in its place.
-        self.slots.fill(self)
+        self.slots.fill(self, count)
+    }
+
+    /// Whether there are as many URBs as the stream was made for. Callable from any context.
+    pub fn is_complete(&self) -> bool {
+        let last = self.slots.all.last();
+        last.is_none_or(|place| place.as_ref().is_some())
     }
 
     /// The handler.
@@ -337,9 +342,13 @@ impl<H: Handler> Stream<H> {
     ///
     /// `urb` is an URB of a `Stream<H>` that just ended.
     unsafe extern "C" fn complete(urb: *mut bindings::urb) {
-        // SAFETY: The context of an URB of ours is its slot, by the type invariants. Both slot
+        // SAFETY: The context of an URB of ours is its place, by the type invariants. Both place
         // and stream are there: dropping the stream waits for this function first.
-        let slot = unsafe { &*(*urb).context.cast::<Slot<H>>() };
+        let place = unsafe { &*(*urb).context.cast::<SetOnce<Slot<H>>>() };
+        let Some(slot) = place.as_ref() else {
+            // Not reached: it is submitted from there.
+            return;
+        };
         // SAFETY: As above.
         let stream = unsafe { slot.stream.as_ref() };
         // INVARIANT: It was in flight until now, so there is no other token.

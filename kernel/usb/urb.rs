@@ -42,8 +42,8 @@ pub(crate) type Complete = unsafe extern "C" fn(*mut bindings::urb);
 /// - `iso_frame_desc` has `packets` elements.
 pub(crate) struct Urb {
     raw: NonNull<bindings::urb>,
-    size: usize,
-    packets: usize,
+    size: u32,
+    packets: u32,
     device: ARef<Device>,
 }
 
@@ -64,11 +64,9 @@ impl Urb {
 
     /// Allocates an URB for so many packets, if it is isochronous. May sleep.
     pub(crate) fn with_packets(device: &Device, size: usize, packets: usize) -> Result<Self> {
-        // A transfer's length is an `int` in half of the USB core.
-        if size > i32::MAX as usize {
-            return Err(EINVAL);
-        }
-        let count = packets.try_into()?;
+        // Both are an `int` in half of the USB core.
+        let length = u32::try_from(i32::try_from(size)?)?;
+        let count = i32::try_from(packets)?;
         // SAFETY: No condition; the result is an URB that is ours, or null.
         let raw = unsafe { bindings::usb_alloc_urb(count, bindings::GFP_KERNEL) };
         // INVARIANT: Its buffer is null, as `size` says, until the buffer exists; it was allocated
@@ -76,7 +74,7 @@ impl Urb {
         let mut urb = Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             size: 0,
-            packets,
+            packets: count.try_into()?,
             device: device.into(),
         };
         if size > 0 {
@@ -88,7 +86,7 @@ impl Urb {
                 (*raw).transfer_flags = bindings::URB_FREE_BUFFER;
             }
             // INVARIANT: All of the `size` bytes were written above.
-            urb.size = size;
+            urb.size = length;
         }
         Ok(urb)
     }
@@ -116,7 +114,7 @@ impl Urb {
             (*raw).interval = endpoint.interval(self.device.speed());
             (*raw).complete = Some(complete);
             (*raw).context = context.cast_mut();
-            self.set_length(self.size);
+            self.set_length(self.size());
         }
     }
 
@@ -199,20 +197,21 @@ impl Urb {
     /// How many packets it has; none if it is not isochronous.
     #[inline]
     pub(crate) fn packets(&self) -> usize {
-        self.packets
+        self.packets as usize
     }
 
     /// The part of the buffer that a packet has. It is within the buffer.
     pub(crate) fn place(&self, packet: usize) -> Range<usize> {
-        let length = self.size.checked_div(self.packets).unwrap_or(0);
-        let start = length.saturating_mul(packet).min(self.size);
-        start..start.saturating_add(length).min(self.size)
+        let size = self.size();
+        let length = size.checked_div(self.packets()).unwrap_or(0);
+        let start = length.saturating_mul(packet).min(size);
+        start..start.saturating_add(length).min(size)
     }
 
     /// The size of the buffer in bytes.
     #[inline]
     pub(crate) fn size(&self) -> usize {
-        self.size
+        self.size as usize
     }
 
     /// The buffer.
@@ -242,7 +241,7 @@ impl Urb {
         };
         to_result(status)?;
         // A host controller never reports more than it was given; this is for the day it does.
-        Ok((actual as usize).min(self.size))
+        Ok(actual.min(self.size) as usize)
     }
 }
 

@@ -5,7 +5,10 @@
 //! The table of operations is a static of this module: the ATM layer keeps this one from being
 //! unloaded while a connection is open, not the minidriver's.
 
-use crate::traffic::Traffic;
+use crate::{
+    traffic::Traffic,
+    tx::Tx, //
+};
 use core::fmt::Write;
 use kernel::{
     prelude::*,
@@ -29,7 +32,7 @@ impl atm::Operations for Traffic {
         if vcc.aal() != atm::Aal::Aal5 {
             return Err(EINVAL);
         }
-        this.tx().prepare()?;
+        this.tx().prepare(Tx::FIRST)?;
         this.rx().handler().open(vcc)
     }
 

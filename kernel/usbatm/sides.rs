@@ -65,7 +65,7 @@ impl Sides {
         let (rx, tx) = (channels.rx, channels.tx);
         Ok(try_pin_init!(Self {
             rx <- Stream::new(scope, device, rx, rx_count, rx_size, Rx::new(rx_stride)),
-            // Prepared with the first connection: without one, there is nothing to send.
+            // Prepared with the first connection, and as it is needed.
             tx <- Stream::unprepared(scope, device, tx, tx_count, tx_size, Tx::new(tx_stride)),
             has_arrived: AtomicFlag::new(false),
             has_done: AtomicFlag::new(false),

@@ -85,7 +85,7 @@ use wire::cell::Vc;
 /// How long an endpoint is left alone that failed.
 const REVIVAL_MS: u32 = 100;
 
-/// The work item that submits transfers again that have failed.
+/// The work item that submits transfers again that have failed, and allocates more.
 const REVIVAL: u64 = 0;
 
 /// The traffic of one modem.
@@ -242,8 +242,8 @@ impl Traffic {
         self.sides.schedule();
     }
 
-    /// Submits transfers again after some have failed, and after a moment. Callable from any
-    /// context.
+    /// Submits transfers again after some have failed, and allocates those that are wanted, after a
+    /// moment. Callable from any context.
     pub(crate) fn queue_revival(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(REVIVAL_MS);
         // If it is queued already, it will see this one, too.

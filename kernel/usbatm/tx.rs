@@ -11,6 +11,12 @@
 //! it. Else it does so from a [bottom half](Traffic): with interrupts on, and at one place, so that
 //! somebody who closes a connection can wait until it has got all its packets back.
 //!
+//! # How many transfers
+//!
+//! Few senders need more than two: one is on the bus, the next waits its turn. So a connection finds
+//! [`Tx::FIRST`] of them, and the others, up to what the module's parameter says, are allocated once
+//! all of these were busy, and a moment later.
+//!
 //! # When a transfer fails
 //!
 //! Then its cells are lost, and the packets that wait, wait a moment longer: the handler does not
@@ -28,7 +34,10 @@ use atm::{
     OutgoingSkb,
     Queue, //
 };
-use core::ptr;
+use core::{
+    mem::take,
+    ptr, //
+};
 use kernel::{
     new_spinlock,
     new_spinlock_irq,
@@ -71,6 +80,8 @@ struct State {
     waiting: Queue<OutgoingSkb>,
     /// Whether no transfer was idle when one was looked for, and none has ended since.
     busy: bool,
+    /// Whether that was so while there were not all transfers yet that there may be.
+    short: bool,
     /// The packet that is being sent.
     current: Option<Segmenter<OutgoingSkb>>,
     /// Packets for the bottom half.
@@ -79,6 +90,9 @@ struct State {
 }
 
 impl Tx {
+    /// How many transfers there are from the first connection on.
+    pub(crate) const FIRST: usize = 2;
+
     /// A sender of cells at this distance from each other.
     pub(crate) fn new(stride: Stride) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
@@ -89,6 +103,7 @@ impl Tx {
                 flowing: false,
                 waiting: Queue::new(),
                 busy: false,
+                short: false,
                 current: None,
                 done: Queue::new(),
                 complaint: Rare::new(),
@@ -157,9 +172,15 @@ impl Tx {
         Ok(())
     }
 
-    /// Goes on after transfers have failed.
+    /// Goes on after transfers have failed, or were too few. Sleeps.
     pub(crate) fn resume(&self, stream: &Stream<Self>) {
         let mut state = self.state.lock();
+        if state.flowing && take(&mut state.short) {
+            drop(state);
+            // Without memory, those that there are have to do.
+            let _ = stream.prepare(usize::MAX);
+            state = self.state.lock();
+        }
         state.busy = false;
         self.pump(stream, &mut state);
         state.hand_over();
@@ -180,7 +201,7 @@ impl Tx {
     /// Gives back what is done. Called in a bottom half.
     pub(crate) fn return_all(&self) {
         let _alone = self.returning.lock();
-        let done = core::mem::take(&mut self.state.lock().done);
+        let done = take(&mut self.state.lock().done);
         done.give_back_all();
     }
 
@@ -189,6 +210,9 @@ impl Tx {
         while state.has_cells() {
             let Some(mut transfer) = stream.take() else {
                 state.busy = true;
+                if !stream.is_complete() {
+                    state.fall_short();
+                }
                 break;
             };
             let len = state.fill(transfer.buffer(), self.stride);
@@ -297,6 +321,15 @@ impl State {
             traffic.complain("sending", error);
         }
         traffic.queue_revival();
+    }
+
+    /// There are too few transfers: there are more in a moment.
+    #[cold]
+    fn fall_short(&mut self) {
+        self.short = true;
+        if let Some(traffic) = &self.traffic {
+            traffic.queue_revival();
+        }
     }
 
     /// Has the bottom half give back what is done.

@@ -18,6 +18,7 @@ use super::phases::Phase;
 use super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::removal::{Means, nothing_is_left, remove};
 use super::scenarios::Scenario;
+use super::surface::fill;
 use super::uevents::Uevents;
 use super::{firmware, modules, usbfs};
 use crate::protocol::{Driver, Took};
@@ -308,27 +309,42 @@ fn reset_in_the_upload_is_survived() -> Result<()> {
     modem.await_up().map(drop)
 }
 
-/// What a modem sends from is allocated with the first connection, and not again with the next. To
-/// be seen among all else, it is much: 16 buffers of 64 KiB.
+/// What a modem sends from is allocated with the first connection, two transfers of it, and not again
+/// with the next; the rest once there was more to send than they take. To be seen among all else, it
+/// is much: 16 buffers of 64 KiB.
 fn idle_modem_has_no_memory_to_send_from() -> Result<()> {
-    const BUFFERS: f64 = 1024.0;
+    const BUFFER: f64 = 64.0;
+    const ALL: f64 = 16.0 * BUFFER;
     let parameters = "num_snd_urbs=16 snd_buf_bytes=65536";
     modules::insmod(Driver::Ours, "usbatm", parameters)?;
     modules::insmod(Driver::Ours, "speedtch", "")?;
     let modem = Plugged::new(alive(1))?;
     let atm = modem.await_up()?;
-    let open = || -> Result<f64> {
+    let idle = taken()?;
+    let open = || -> Result<(Pvc, f64)> {
         let before = taken()?;
-        let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
-        let took = taken()? - before;
+        let pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+        Ok((pvc, taken()? - before))
+    };
+    let works = |pvc: &mut Pvc| -> Result<()> {
         pvc.send(b"there and back")?;
         ensure!(pvc.receive(&mut [0; 1500])? == 14, "another packet came");
-        Ok(took)
+        Ok(())
     };
-    let [first, second] = [open()?, open()?];
-    ensure!(first > BUFFERS / 2.0, "the first took {first} KiB only");
-    ensure!(second < BUFFERS / 2.0, "the second took {second} KiB");
-    drop(modem);
+    let (mut pvc, first) = open()?;
+    works(&mut pvc)?;
+    drop(pvc);
+    let (mut pvc, second) = open()?;
+    works(&mut pvc)?;
+    ensure!(first > BUFFER, "the first took {first} KiB only");
+    ensure!(first < ALL / 2.0, "the first took {first} KiB");
+    ensure!(second < BUFFER, "the second took {second} KiB");
+    pvc.never_wait()?;
+    fill(&mut pvc)?;
+    wait_until("there is memory for more", || {
+        taken().is_ok_and(|now| now - idle > ALL / 2.0)
+    })?;
+    drop((pvc, modem));
     modules::unload()
 }
 
