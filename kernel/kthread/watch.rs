@@ -17,13 +17,17 @@ use crate::{
     lookout::Lookout,
     site::Site, //
 };
-use core::num::NonZero;
+use core::{
+    num::NonZero,
+    panic::Location, //
+};
 use kernel::{
     bindings,
     fmt,
     prelude::*,
     sync::atomic::{
         Atomic,
+        AtomicFlag,
         Full,
         Relaxed, //
     },
@@ -45,6 +49,8 @@ pub(crate) struct Watch {
     /// When it was asked to stop; 0 if it was not.
     since: Atomic<Jiffies>,
     reports: Atomic<u32>,
+    /// Its stack has been shown.
+    is_shown: AtomicFlag,
 }
 
 impl Watch {
@@ -55,6 +61,7 @@ impl Watch {
             period: period.map_or(USUAL, ticks),
             since: Atomic::new(0),
             reports: Atomic::new(0),
+            is_shown: AtomicFlag::new(false),
         }
     }
 
@@ -72,7 +79,7 @@ impl Watch {
     }
 
     /// Reports the thread, which has not ended, if that is due; after how many ticks it is due
-    /// next. Where it is in no wait of this library, the first report goes on with what
+    /// next. The first report of those that find it in no wait of this library goes on with what
     /// `show_stack` logs.
     ///
     /// Only the lookout calls this, so never twice at once.
@@ -91,19 +98,20 @@ impl Watch {
         // After so many reports that the number overflows, there are no more.
         let number = u32::try_from(periods).unwrap_or(u32::MAX);
         if number > self.reports.load(Relaxed) {
-            Self::report(name, late, site);
-            let before = self.reports.xchg(number, Relaxed);
-            if before == 0 && site.line().is_none() {
+            let line = site.line();
+            Self::report(name, late, line);
+            if line.is_none() && !self.is_shown.xchg(true, Relaxed) {
                 show_stack();
             }
+            self.reports.store(number, Relaxed);
         }
         Some(self.period.get() - late % self.period)
     }
 
-    fn report(name: impl fmt::Display, late: Jiffies, site: &Site) {
+    fn report(name: impl fmt::Display, late: Jiffies, line: Option<&Location<'_>>) {
         // SAFETY: It only computes.
         let late = unsafe { bindings::jiffies64_to_msecs(late as u64) };
-        match site.line() {
+        match line {
             Some(line) => pr_warn!(
                 "{name} was asked to stop {late} ms ago and has not ended: it waits in {}:{}\n",
                 line.file(),
