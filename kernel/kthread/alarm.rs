@@ -82,7 +82,8 @@ pub(crate) struct Alarm {
     rang: AtomicFlag,
 }
 
-// SAFETY: A `Kthread` may be used from any task, and what else is in it too.
+// SAFETY: The pointer alone is not `Send` by itself, and it stands for a reference to a `Kthread`,
+// which is `Sync`.
 unsafe impl Send for Alarm {}
 
 // SAFETY: As above.

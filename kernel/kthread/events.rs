@@ -148,7 +148,8 @@ impl Events {
     /// Sleeps interruptibly until `over`, or a signal comes; see [`Self::wait_killable_for`].
     pub(crate) fn sleep_for<F: Fn() -> bool>(&self, over: F) {
         let what = (&raw const over).cast();
-        // SAFETY: As there.
+        // SAFETY: The queue is initialised, and `is_over` is the function for `what`, which outlives
+        // the call.
         unsafe { sys::threadline_sleep_for(self.queue.get(), is_over::<F>, what) };
     }
 }

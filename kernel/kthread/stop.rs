@@ -90,8 +90,8 @@ impl Stop {
     /// As [`Self::killable`], but the wait is also broken when the given time is over: an error
     /// that `call` returns after that counts as [`ETIMEDOUT`].
     ///
-    /// It breaks no wait of this library in `call`, but what waits killably after that. Calls nest:
-    /// each has its own time.
+    /// It breaks no wait of [`AnyStop`] in `call`, but what waits killably, then or after that. Calls
+    /// nest: each has its own time.
     ///
     /// Fails with [`ENOMEM`] too.
     #[track_caller]

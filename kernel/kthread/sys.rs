@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Declarations of `helpers.c`, for the inline functions of C headers. Modules,
-//! tasks and rt_mutexes are untyped addresses here: they only pass through.
+//! Declarations of `helpers.c`, for the inline functions of C headers, and of what the kernel
+//! exports without a binding. Modules, tasks and rt_mutexes are untyped addresses here: they only
+//! pass through.
 
 use crate::{
     events::IsOver,

@@ -336,8 +336,8 @@ impl Host for Kthread {
 
     fn show_stack(&self) {
         if let Some(task) = self.as_raw() {
-            // SAFETY: The task is valid, we have a reference to it. If its stack is gone with its
-            // end, nothing is logged.
+            // SAFETY: The `ARef` keeps the task valid. If its stack is gone with its end, nothing is
+            // logged.
             unsafe { sys::sched_show_task(task.cast()) };
         }
     }

@@ -79,8 +79,9 @@ impl<T: Send + 'static> Thread<T> {
 
     /// Asks the thread to stop, and does not wait for it.
     ///
-    /// All its waits return [`Stopped`](crate::Stopped) from now on. Never sleeps, so it may be
-    /// called in atomic context.
+    /// All its waits return [`Stopped`](crate::Stopped) from now on; where somebody else is at
+    /// stopping it, from when that one has got to it. Never sleeps, so it may be called in atomic
+    /// context.
     pub fn ask_stop(&self) {
         self.0.ask();
     }
