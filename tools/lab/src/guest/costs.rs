@@ -221,7 +221,7 @@ fn share_of_bus(modem: &Plugged) -> Result<f64> {
 const MODEMS: u8 = 8;
 
 /// What the kernel has less when idle modems with their lines up are unbound, and what it has more
-/// while each has a connection: KiB for each.
+/// while each has a connection, before and after it was busy: KiB for each.
 fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     let modems = (1..=MODEMS)
         .map(|number| Plugged::new(alive(number)))
@@ -233,11 +233,15 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
         modem.await_no_init_thread()?;
     }
     let before = Memory::now()?;
-    let connections = devices
+    let mut connections = devices
         .into_iter()
         .map(|device| Pvc::open(device, 8, 35, 1500))
         .collect::<io::Result<Vec<_>>>()?;
     let connected = Memory::now()?;
+    connections.iter_mut().try_for_each(burst)?;
+    // A driver may take a moment over what it allocates for that.
+    thread::sleep(Duration::from_secs(1));
+    let busy = Memory::now()?;
     drop(connections);
     for modem in &modems {
         fs::write(
@@ -258,7 +262,25 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
         "a modem with a connection and its socket (KiB)".into(),
         each(connected.slabs + connected.stacks - after.slabs - after.stacks),
     );
+    say(
+        "a modem with a connection that was busy (KiB)".into(),
+        each(busy.slabs + busy.stacks - after.slabs - after.stacks),
+    );
     pull(modems)
+}
+
+/// Sends more at once than all transfers take, and receives what comes back.
+fn burst(pvc: &mut Pvc) -> Result<()> {
+    const PACKETS: usize = 20;
+
+    let packet = [0x5a; 1500];
+    for _ in 0..PACKETS {
+        pvc.send(&packet)?;
+    }
+    for _ in 0..PACKETS {
+        pvc.receive(&mut [0; 1500])?;
+    }
+    Ok(())
 }
 
 /// What the kernel has taken for itself, in KiB.

@@ -181,6 +181,7 @@ fn refuses_wrong_words(stage: &Stage) -> Result<()> {
     stage.refuses(&["doc", "--all"], "doc: no option '--all'")?;
     stage.refuses(&["run", "--accel"], "--accel: a value is required")?;
     stage.refuses(&["run", "--mirror"], "--mirror: a value is required")?;
+    stage.refuses(&["run", "--mirror="], "--mirror: a value is required")?;
     stage.refuses(&["run", "--mirror", "here"], "--mirror: 'here' is no URL")
 }
 
