@@ -53,9 +53,16 @@ impl Progress {
         })
     }
 
-    fn sent(&self) -> Result<usize> {
-        match self.errno.load(Relaxed) {
-            0 => Ok(self.sent.load(Relaxed)),
+    /// Tells how much has been sent by now, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// That of the first block that failed, if one has.
+    fn tell(&self, progress: &mut impl FnMut(usize)) -> Result<usize> {
+        let (sent, errno) = (self.sent.load(Relaxed), self.errno.load(Relaxed));
+        progress(sent);
+        match errno {
+            0 => Ok(sent),
             errno => Err(Error::from_errno(errno)),
         }
     }
@@ -120,12 +127,11 @@ impl Device {
             };
             let length = copy(transfer.buffer(), bytes);
             transfer.submit(length)?;
-            progress(stream.handler().sent()?);
+            stream.handler().tell(&mut progress)?;
         }
         // The last may have ended before they are waited for.
         loop {
-            let sent = stream.handler().sent()?;
-            progress(sent);
+            let sent = stream.handler().tell(&mut progress)?;
             if sent >= data.len() {
                 return Ok(());
             }
