@@ -102,6 +102,8 @@ impl usb::Handler for Ear {
             *to = *from;
             packet.length += 1;
         }
+        // Who hears the bell listens again.
+        drop(transfer);
         let mut state = self.state.lock();
         state.packet = Some(packet);
         if let Some(bell) = &state.bell {

@@ -5,8 +5,10 @@
 use kernel::{
     prelude::*,
     sync::atomic::{
+        Acquire,
         Atomic,
-        Relaxed, //
+        Relaxed,
+        Release, //
     }, //
 };
 
@@ -52,7 +54,8 @@ impl Health {
         } else {
             1
         };
-        self.failures.fetch_add(failures, Relaxed);
+        // Who sees it sees the error.
+        self.failures.fetch_add(failures, Release);
     }
 
     /// Forgets the failures: it begins anew.
@@ -69,7 +72,7 @@ impl Health {
     ///
     /// That of the last transfer, if all fail.
     pub(crate) fn check(&self) -> Result {
-        if self.failures.load(Relaxed) < Self::MAX_FAILURES {
+        if self.failures.load(Acquire) < Self::MAX_FAILURES {
             return Ok(());
         }
         Err(Error::from_errno(self.errno.load(Relaxed)))
