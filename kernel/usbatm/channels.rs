@@ -127,6 +127,13 @@ impl Choice {
         Self(self.0.map(|channels| channels.filter(is_bulk)))
     }
 
+    /// The same, but `first`, which is one of them, comes before the others.
+    pub(crate) fn starting_with(self, first: Channels) -> Self {
+        let others = self.0.into_iter().flatten();
+        let mut others = others.filter(|channels| *channels != first);
+        Self([Some(first), others.next(), others.next()])
+    }
+
     /// Selects the first that the modem doesn't refuse. Sleeps.
     pub(crate) fn select(&self, stop: &Stop, modem: &Modem) -> kthread::Result<Channels> {
         let mut failure = ENODEV.into();

@@ -11,7 +11,10 @@
 use crate::{
     awake::Awake,
     back_off::BackOff,
-    channels::Channels,
+    channels::{
+        Channels,
+        Choice, //
+    },
     events::Events,
     line::Line,
     line_status::LineStatus,
@@ -213,17 +216,27 @@ impl<M: Minidriver> Life<M> {
         if !is_alive {
             minidriver.heavy_init(stop, modem)?;
         }
-        let channels = minidriver.channels().select(stop, modem)?;
+        let channels = this.choice().select(stop, modem)?;
         if !is_alive {
             modem.phase("the start-up sequence");
             minidriver.configure(stop, modem)?;
         }
         let connected = this.start_traffic(stop, channels)?;
         modem.is_up();
-        modem.announce(stop, Event::Usable, Some(connected.atm.number()));
+        let _ = modem.announce(stop, Event::Usable, Some(connected.atm.number()));
         this.awake.is_up();
         Self::start_watch(this, connected)?;
         Ok(())
+    }
+
+    /// What will do for the modem's cells. What its ATM device has comes first, whose connections
+    /// can be kept with that alone.
+    fn choice(&self) -> Choice {
+        let choice = *self.minidriver.channels();
+        match &*self.connected.lock() {
+            Some(connected) => choice.starting_with(connected.channels),
+            None => choice,
+        }
     }
 
     /// Starts the line, and lets cells flow on these channels, or, where the bus has no time left

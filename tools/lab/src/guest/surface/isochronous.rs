@@ -9,7 +9,8 @@ use super::super::hostile::cells::packet;
 use super::super::plugged::{LIMIT, Plugged, options, wait_until};
 use super::super::scenarios::{Scenario, echo};
 use super::super::sysfs::AtmDevice;
-use super::super::{firmware, kmsg::Kmsg, modules};
+use super::super::uevents::Uevents;
+use super::super::{firmware, kmsg::Kmsg, modules, usbfs};
 use super::{VC, load, running, setting};
 use crate::protocol::Driver;
 
@@ -71,9 +72,10 @@ fn isochronous_there_and_back(driver: Driver) -> Result<()> {
 }
 
 /// A modem has an isochronous endpoint, and selects it, but the bus has no time left for that: its
-/// cells come in bulk.
+/// cells come in bulk. It keeps to that when it is brought back, and so its connections.
 fn isochronous_on_a_full_bus() -> Result<()> {
     let log = Kmsg::from_now();
+    let uevents = Uevents::from_now()?;
     firmware::install()?;
     let modem = Plugged::new(running())?;
     modem.await_configured()?;
@@ -87,7 +89,16 @@ fn isochronous_on_a_full_bus() -> Result<()> {
         setting(&modem)
     );
     ensure!(log.has("no time left on the bus for isochronous transfers - using bulk"));
-    echo(&atm, 8, 35, 1500, 2)?;
+    let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+    usbfs::reset(modem.device())?;
+    wait_until("it is brought back", || {
+        let told = modem.told(&uevents);
+        told.iter().filter(|event| *event == "usable").count() == 2
+    })?;
+    pvc.send(&[0x5a; 1500])
+        .context("it is another ATM device")?;
+    ensure!(pvc.receive(&mut [0; 1500])? == 1500);
+    drop((pvc, modem));
     modules::unload()?;
     modules::rmmod("usb_refuse")
 }
