@@ -3,9 +3,12 @@
  * Sends the USB devices that have a driver named here to sleep while it is
  * loaded, and wakes them, as the USB core does with a device that is idle.
  *
+ * Or resets them, more than once, and lets nobody else have them in between.
+ *
  * Devices at the virtual host controller have no part in the sleep of the whole
  * machine. The driver is asked in the same way.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/pm_runtime.h>
 #include <linux/sched/signal.h>
@@ -18,6 +21,10 @@ MODULE_PARM_DESC(driver, "whose devices are to sleep");
 static bool die;
 module_param(die, bool, 0444);
 MODULE_PARM_DESC(die, "whether who loads this is killed before they wake up");
+
+static int resets;
+module_param(resets, int, 0444);
+MODULE_PARM_DESC(resets, "how often they are reset, and not sent to sleep");
 
 static bool is_meant(struct usb_interface *intf)
 {
@@ -46,12 +53,28 @@ static void allow(struct usb_device *udev, bool allowed)
 		usb_disable_autosuspend(udev);
 }
 
+static int reset(struct usb_device *udev)
+{
+	int i, err = 0;
+
+	usb_lock_device(udev);
+	for (i = 0; i < resets && !err; i++) {
+		err = usb_reset_device(udev);
+		/* Its driver gets as far as it can without the lock. */
+		msleep(500);
+	}
+	usb_unlock_device(udev);
+	return err;
+}
+
 static int sleep_and_wake(struct usb_device *udev, void *unused)
 {
 	int err;
 
 	if (!udev->actconfig || !is_meant(udev->actconfig->interface[0]))
 		return 0;
+	if (resets)
+		return reset(udev);
 	allow(udev, true);
 	err = pm_runtime_suspend(&udev->dev);
 	dev_info(&udev->dev, "sent to sleep: %d, state %d\n", err, udev->state);

@@ -413,7 +413,9 @@ impl<M: Minidriver> Life<M> {
             .lock()
             .as_ref()
             .map(|known| known.atm.number());
-        modem.announce(stop, Event::Failed, atm);
+        if modem.announce(stop, Event::Failed, atm).is_ok() {
+            modem.status().failure_is_told();
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl<'a> Line<'a> {
     /// How many transfers have come from the modem with something in them: one that sends is alive,
     /// whatever it says otherwise.
     pub(crate) fn received(&self) -> usize {
-        self.traffic.rx_health.count()
+        self.traffic.received()
     }
 
     /// The number of the ATM device.
@@ -88,14 +88,20 @@ impl<'a> Line<'a> {
             self.device.set_link_rate(cells(down));
         }
         self.device.set_signal(status.signal());
-        let before = self.modem.status().set_line(status);
-        let event = match (before.is_up(), status.is_up()) {
+        let known = self.modem.status();
+        let event = match (known.set_line(status), status.is_up()) {
             (false, true) => Event::LineUp,
             (true, false) => Event::LineDown,
             _ => return,
         };
-        if let Some(stop) = self.stop {
-            self.modem.announce(stop, event, Some(self.number()));
+        let Some(stop) = self.stop else { return };
+        // Where it is not told, it will be the next time.
+        if self
+            .modem
+            .announce(stop, event, Some(self.number()))
+            .is_ok()
+        {
+            known.line_is_told(status.is_up());
         }
     }
 }

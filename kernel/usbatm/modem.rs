@@ -173,10 +173,17 @@ impl Modem {
         self.retry.complete();
     }
 
-    /// What was wanted before is what is done now, and what was wrong before may not be now.
-    pub(crate) fn retries(&self) {
+    /// Nobody has it tried again any more.
+    pub(crate) fn forget_retry(&self) {
         self.retry.reinit();
+    }
+
+    /// What was wanted before is what is done now, and what was wrong before may not be now. What
+    /// the modem took before counts for nothing.
+    pub(crate) fn retries(&self) {
+        self.forget_retry();
         self.status.forget_reason();
+        self.status.set_total(0);
     }
 
     /// Waits before the modem is tried again, or until user space wants that.
@@ -187,12 +194,16 @@ impl Modem {
     }
 
     /// Tells user space. Sleeps.
-    pub(crate) fn announce(&self, stop: &AnyStop, event: Event, atm: Option<i32>) {
-        // Nobody is there to be told that it was stopped, or that there is no memory.
-        let _ = self.try_announce(stop, event, atm);
-    }
-
-    fn try_announce(&self, stop: &AnyStop, event: Event, atm: Option<i32>) -> kthread::Result {
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`](Error::Stopped) or `ENOMEM`, and user space has not been told.
+    pub(crate) fn announce(
+        &self,
+        stop: &AnyStop,
+        event: Event,
+        atm: Option<i32>,
+    ) -> kthread::Result {
         let driver = CString::try_from_fmt(fmt!("USBATM_DRIVER={}", self.driver))?;
         let number = match atm {
             Some(number) => Some(CString::try_from_fmt(fmt!("USBATM_ATM={}", number))?),

@@ -48,7 +48,11 @@ struct State {
     reason: Option<CString>,
     /// Why the last step that failed did.
     last_error: Option<CString>,
+    /// Whether user space knows of that.
+    is_failure_told: bool,
     line: LineStatus,
+    /// Whether the line is up as far as user space knows.
+    is_told_up: bool,
 }
 
 impl Status {
@@ -63,7 +67,9 @@ impl Status {
                 total: 0,
                 reason: None,
                 last_error: None,
+                is_failure_told: false,
                 line: LineStatus::Unknown,
+                is_told_up: false,
             }),
         })
     }
@@ -97,13 +103,25 @@ impl Status {
         drop(before);
     }
 
-    /// Sets how the line is, and returns how it was.
-    pub(crate) fn set_line(&self, line: LineStatus) -> LineStatus {
-        core::mem::replace(&mut self.state.lock().line, line)
+    /// Sets how the line is. Returns whether it is up as far as user space knows.
+    pub(crate) fn set_line(&self, line: LineStatus) -> bool {
+        let mut state = self.state.lock();
+        state.line = line;
+        state.is_told_up
     }
 
-    /// The step at hand failed with `error`: keeps the reason, and returns it if the step before
-    /// that failed did so for another one. May sleep.
+    /// User space knows whether the line is up.
+    pub(crate) fn line_is_told(&self, is_up: bool) {
+        self.state.lock().is_told_up = is_up;
+    }
+
+    /// User space knows why the last step failed that did.
+    pub(crate) fn failure_is_told(&self) {
+        self.state.lock().is_failure_told = true;
+    }
+
+    /// The step at hand failed with `error`: keeps the reason, and returns it, unless the step before
+    /// that failed did so for the same one, and user space knows. May sleep.
     ///
     /// # Errors
     ///
@@ -118,8 +136,13 @@ impl Status {
             None => CString::try_from_fmt(fmt!("{} failed: {}", phase, words(error)))?,
         };
         let copy = (*reason).try_into()?;
-        let before = self.state.lock().last_error.replace(copy);
-        let is_news = before.is_none_or(|before| *before != *reason);
+        let mut state = self.state.lock();
+        let before = state.last_error.replace(copy);
+        let is_new = before.as_deref().is_none_or(|before| *before != *reason);
+        let is_news = is_new || !state.is_failure_told;
+        state.is_failure_told = !is_news;
+        drop(state);
+        drop(before);
         Ok(is_news.then_some(reason))
     }
 

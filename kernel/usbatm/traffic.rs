@@ -210,6 +210,11 @@ impl Traffic {
         self.tx_health.check()
     }
 
+    /// How many transfers have come from the modem with something in them.
+    pub(crate) fn received(&self) -> usize {
+        self.rx_health.count()
+    }
+
     /// Whether the modem is gone.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Relaxed)

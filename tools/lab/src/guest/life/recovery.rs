@@ -52,6 +52,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         goes_while_brought_back(Means::Rmmod)
     }),
     ("life::sleep_is_survived", |_| sleep_is_survived()),
+    ("life::line_down_is_told_though_late", |_| {
+        line_down_is_told_though_late()
+    }),
 ];
 
 /// A modem that fails in service is brought back, and its connections are kept.
@@ -144,6 +147,41 @@ fn relapsing_modem_is_left_alone() -> Result<()> {
     ensure!(usable(&kept.modem) == 2, "it was brought back before");
     kept.modem.retry()?;
     wait_until("it is back", || usable(&kept.modem) == 3)?;
+    kept.works()?;
+    // What is wanted while it is up is not wanted of one that fails later.
+    kept.modem.retry()?;
+    fail(&kept.modem);
+    kept.modem.await_file("phase", WAITING)?;
+    kept.modem.retry()?;
+    wait_until("it is back", || usable(&kept.modem) == 4)?;
+    kept.works()?;
+    // A reset by others is no relapse, and nothing is waited for.
+    let mut has_waited = false;
+    usbfs::reset(kept.modem.device())?;
+    wait_until("it is back", || {
+        has_waited |= kept.modem.file("phase") == WAITING;
+        usable(&kept.modem) == 5
+    })?;
+    ensure!(!has_waited, "it was left alone after a reset");
+    kept.works()
+}
+
+/// Who brings a modem back after a reset is stopped by the next before user space could be told that
+/// the line is down: it is told then.
+fn line_down_is_told_though_late() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    let mut kept = Kept::new()?;
+    modules::insmod(Driver::Ours, "usb_sleep", "resets=2")?;
+    modules::rmmod("usb_sleep")?;
+    wait_until("the line is up again", || {
+        let told = kept.modem.told(&uevents);
+        told.iter().filter(|event| *event == "line-up").count() == 2
+    })?;
+    let told = kept.modem.told(&uevents);
+    ensure!(
+        told == ["usable", "line-up", "line-down", "usable", "line-up"],
+        "user space was told {told:?}"
+    );
     kept.works()
 }
 
