@@ -164,6 +164,8 @@ impl<M: Minidriver> Life<M> {
         self.awake.pause();
         self.threads.stop();
         self.pause_traffic();
+        // What comes after that is no relapse.
+        self.relapses.store(0, Relaxed);
     }
 
     /// Lets nothing be under way on the channels. Returns what the modem has that has been up.
@@ -313,7 +315,7 @@ impl<M: Minidriver> Life<M> {
         let pipe = this.minidriver.line_events();
         let events = pipe.map(|pipe| Events::new(&this.threads, this.modem.device(), pipe));
         let events = events.transpose()?;
-        let mut notes = Notes::new(events.clone());
+        let mut notes = Notes::new(events.clone(), connected.traffic.received());
         let began = Instant::now();
         let life = this.clone();
         let watch = Chore::start(&this.threads, M::FIRST_POLL, move |stop| {
@@ -356,6 +358,8 @@ impl<M: Minidriver> Life<M> {
         began: Instant<Monotonic>,
     ) -> kthread::Result<Again> {
         this.modem.still_there(stop)?;
+        // What was wanted of a modem that was up is not wanted of this one.
+        this.modem.forget_retry();
         // Before it is told: whoever hears of it can send nothing any more.
         let _ = this.pause_traffic();
         this.report(stop, error);

@@ -63,14 +63,14 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    /// On a line that was not looked at yet.
-    pub(crate) fn new(events: Option<Events>) -> Self {
+    /// On a line that was not looked at yet, and has received so many transfers.
+    pub(crate) fn new(events: Option<Events>, received: usize) -> Self {
         Self {
             events,
             status: LineStatus::Unknown,
             packets: 0,
             failures: 0,
-            received: 0,
+            received,
             is_mute: false,
         }
     }
@@ -139,11 +139,12 @@ impl<M: Minidriver> Look<'_, M> {
         Ok(RECHECK)
     }
 
-    /// Hands a status on if it is news.
+    /// Hands a status on, and logs it if it is news.
     fn tell(&mut self, status: LineStatus) -> kthread::Result {
         let before = core::mem::replace(&mut self.notes.status, status);
+        // Its rates may be others, too.
+        self.line.set(status);
         if !status.is_like(before) {
-            self.line.set(status);
             let number = self.line.number();
             dev_info!(self.modem, "ATM dev {}: {}\n", number, status);
         }

@@ -292,6 +292,14 @@ fn refused_firmware_is_tried_again() -> Result<()> {
         error.contains("upload of stage 2") && error.contains("refused"),
         "last_error is {error:?}"
     );
+    // What it took before its reset counts no more.
+    fs::remove_file(STAGE_2)?;
+    modem.retry()?;
+    wait_until("the file is missed", || {
+        modem.file("last_error").starts_with("no stage 2 firmware")
+    })?;
+    modem.await_file("firmware_sent", "0")?;
+    modem.await_file("firmware_size", "0")?;
     firmware::install()?;
     modem.retry()?;
     let is_up = |what: &What| matches!(what, What::LineUp { .. });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use modem::{Answer, Event, Failure, Fault, Said, What};
-use wire::speedtch::{INTERRUPT_IN, LineEvent, LineState, STATUS_7, STATUS_F};
+use wire::speedtch::{INTERRUPT_IN, LineEvent, LineState, STATUS_7, STATUS_B, STATUS_F};
 
 use super::kmsg::Kmsg;
 use super::modules;
@@ -30,6 +30,7 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
         polling_outlives_failures()
     }),
     ("line::polling_has_no_end", |_| polling_has_no_end()),
+    ("line::rates_are_followed", |_| rates_are_followed()),
     ("line::odd_states_are_logged", |_| {
         odd_states_are_logged(Driver::Ours)
     }),
@@ -196,6 +197,19 @@ fn is_asked_anew(modem: &Plugged) -> Result<()> {
     let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
     modem.modem().say(INTERRUPT_IN, [up]);
     wait_until("it is asked", || asked() > before)
+}
+
+/// A line that is up may be so at other rates than before.
+fn rates_are_followed() -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let modem = Plugged::new(options(1).running())?;
+    modem.await_file("rate_down", "8128")?;
+    let rates = Fault::Answers(STATUS_B, Answer::Bytes(8, 1));
+    modem.modem().add_fault(rates);
+    is_asked_anew(&modem)?;
+    let other = 0x0101_0101.to_string();
+    modem.await_file("rate_down", &other)?;
+    modem.await_file("rate_up", &other)
 }
 
 /// States that nobody is sure of are what the log says, and nothing else comes of them.
