@@ -22,10 +22,27 @@ const ANY_MODULE: (u64, u64) = (0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000);
 
 /// Where the code of `module` is.
 fn code_of(module: &str) -> Result<(u64, u64)> {
-    let read = |name: &str| fs::read_to_string(format!("/sys/module/{module}/{name}"));
-    let start = read("sections/.text")?;
-    let start = u64::from_str_radix(start.trim().trim_start_matches("0x"), 16)?;
-    Ok((start, start + read("coresize")?.trim().parse::<u64>()?))
+    code_in(&fs::read_to_string("/proc/modules")?, module)
+        .with_context(|| format!("{module} is not loaded"))
+}
+
+/// Where the code of `module` is, by the list of all.
+///
+/// That tells where the code begins and how large the module is, data included, which is somewhere
+/// else: what begins within that size is another module's code.
+fn code_in(modules: &str, module: &str) -> Option<(u64, u64)> {
+    let place = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let start = fields.get(5)?.strip_prefix("0x")?;
+        let start = u64::from_str_radix(start, 16).ok()?;
+        Some((fields[0] == module, start, fields[1].parse::<u64>().ok()?))
+    };
+    let places: Vec<_> = modules.lines().filter_map(place).collect();
+    let (_, start, size) = *places.iter().find(|(is_it, ..)| *is_it)?;
+    let others = places.iter().map(|&(_, other, _)| other);
+    let next = others.filter(|&other| other > start).min();
+    let end = start + size;
+    Some((start, next.map_or(end, |next| end.min(next))))
 }
 
 /// Where the code of one function of `module` is.
@@ -266,4 +283,31 @@ pub fn modem(host: &Host) -> Result<()> {
     let failed = starve(places, shortage, attempt)?;
     tell("a modem", failed, host)?;
     modules::unload()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code_in;
+
+    /// As a guest lists them that had unloaded others: `atm` has its code close behind that of `vhci_hcd`.
+    const MODULES: &str = "\
+usbatm 98304 1 speedtch, Live 0xffffffffa0100000
+atm 94208 1 usbatm, Live 0xffffffffa0040000
+vhci_hcd 131072 0 - Live 0xffffffffa0030000
+";
+
+    #[test]
+    fn code_ends_where_anothers_begins() {
+        let code = |module| code_in(MODULES, module);
+        assert_eq!(
+            code("vhci_hcd"),
+            Some((0xffffffffa0030000, 0xffffffffa0040000))
+        );
+        assert_eq!(code("atm"), Some((0xffffffffa0040000, 0xffffffffa0057000)));
+        assert_eq!(
+            code("usbatm"),
+            Some((0xffffffffa0100000, 0xffffffffa0118000))
+        );
+        assert_eq!(code("speedtch"), None);
+    }
 }
