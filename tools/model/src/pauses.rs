@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed as Unordered;
 
 use super::block::{Outcome, Owned};
 use super::kthread::{Kthread, Result};
+use super::life::{Milestone, Protocol, World};
 use super::pause::{NotStill, Pausable};
 use super::platform::{Arc, AtomicUsize, Relaxed};
 use super::scenarios::{beside, VALUE};
@@ -138,6 +139,17 @@ pub fn pause_and_stop() {
     assert_eq!(kthread.stop(), Outcome::Stopped);
     let _ = pauser.join().unwrap();
     assert_eq!(kthread.begin_pause(), Err(NotStill::Ended));
+}
+
+/// It is asked to stop while it holds still, or on the way there. Nobody resumes it, and no other
+/// looks after it: who waits for its end breaks no wait.
+pub fn pause_and_ask() {
+    let kthread = Kthread::spawn(body(&Settings::new()));
+    let pauser = beside(&kthread, Kthread::begin_pause);
+    assert!(kthread.ask());
+    kthread.wait_for(Milestone::Ended);
+    assert_eq!(kthread.join_outcome(), Outcome::Stopped);
+    let _ = pauser.join().unwrap();
 }
 
 /// It ends instead of holding still.

@@ -118,6 +118,7 @@ macro_rules! test_scenarios {
             two_stoppers_and_a_dropper,
         }
         test_scenarios! { in pauses
+            pause_and_ask,
             pause_and_stop,
             pause_ends,
             pause_finds_it_still,
