@@ -52,22 +52,29 @@ pub fn install_short() -> Result<(Image, Image)> {
 fn write(lengths: [usize; 2]) -> Result<()> {
     force_fallback(false)?;
     for (number, file) in FILES.iter().enumerate() {
-        fs::write(file, stage(number, lengths[number]))
-            .with_context(|| format!("cannot write {file}"))?;
+        put(file, &stage(number, lengths[number]))?;
     }
     Ok(())
 }
 
+/// Puts a file there in one step, as package managers do: to one that the kernel is reading nobody
+/// can write.
+fn put(file: &str, bytes: &[u8]) -> Result<()> {
+    let new = format!("{file}.new");
+    fs::write(&new, bytes)
+        .and_then(|()| fs::rename(&new, file))
+        .with_context(|| format!("cannot write {file}"))
+}
+
 /// Puts only the first stage there.
 pub fn install_first() -> Result<()> {
-    let file = FILES[0];
-    fs::write(file, stage(0, STAGES[0])).with_context(|| format!("cannot write {file}"))
+    put(FILES[0], &stage(0, STAGES[0]))
 }
 
 /// Puts firmware there whose second stage the modem refuses.
 pub fn install_wrong() -> Result<()> {
     install()?;
-    fs::write(FILES[1], "not what it wants").context("cannot write the wrong firmware")
+    put(FILES[1], b"not what it wants")
 }
 
 /// Takes the firmware away. The kernel does not ask anybody else for it.
@@ -147,4 +154,30 @@ pub fn images() -> (Image, Image) {
 fn images_of(lengths: [usize; 2]) -> (Image, Image) {
     let image = |number| Image::of(&stage(number, lengths[number]));
     (image(0), image(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Read;
+
+    use super::put;
+
+    #[test]
+    fn who_reads_a_file_has_the_old_one() {
+        let name = format!("lab-firmware-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join("firmware.bin");
+        let file = file.to_str().unwrap();
+        put(file, b"old").unwrap();
+        let mut reader = File::open(file).unwrap();
+        put(file, b"new one").unwrap();
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "old");
+        assert_eq!(fs::read(file).unwrap(), b"new one");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
