@@ -105,6 +105,14 @@ impl Plugged {
     pub fn told(&self, uevents: &Uevents) -> Vec<String> {
         uevents.values(&self.interface(), "USBATM_EVENT")
     }
+
+    /// Waits until user space was told of `event` so many times.
+    pub fn await_told(&self, uevents: &Uevents, event: &str, times: usize) -> Result<()> {
+        wait_until(&format!("{event:?} is told {times} times"), || {
+            let told = self.told(uevents);
+            told.iter().filter(|told| *told == event).count() == times
+        })
+    }
 }
 
 /// The files and the uevents of a modem follow it until its line is up.

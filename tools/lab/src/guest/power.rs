@@ -93,10 +93,7 @@ fn reset_resume(forgets: bool) -> Result<()> {
     let before = resets(&kept);
     doze()?;
     ensure!(resets(&kept) > before, "it was not reset");
-    wait_until("user space is told that the modem is back", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    kept.modem.await_told(&uevents, "usable", 2)?;
     kept.works()?;
     gone(&kept.modem, Means::Unbind)
 }
@@ -157,10 +154,7 @@ fn killed_task_wakes_a_modem_up() -> Result<()> {
     for sleeps in 1..=TRIES {
         modules::insmod_by_another("usb_sleep", "die=1")?;
         modules::rmmod("usb_sleep")?;
-        wait_until("user space is told that the modem is back", || {
-            let told = kept.modem.told(&uevents);
-            told.iter().filter(|event| *event == "usable").count() == sleeps + 1
-        })?;
+        kept.modem.await_told(&uevents, "usable", sleeps + 1)?;
         if log.has("no thread yet") {
             return kept.works();
         }

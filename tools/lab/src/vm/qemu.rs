@@ -40,8 +40,7 @@ fn add_nodes(command: &mut Command, processors: u32, memory: u32) {
 
 /// Whether the host's processors all count the same time, which those that QEMU emulates pass on.
 ///
-/// The guest would not believe it, and read its time from an emulated device, each time at the cost
-/// of hundreds of instructions.
+/// The guest would not believe it, and read its time from an emulated device, which is slow.
 fn has_one_time() -> bool {
     const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
     fs::read_to_string(SOURCE).is_ok_and(|source| source.trim() == "tsc")

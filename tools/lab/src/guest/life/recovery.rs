@@ -62,10 +62,7 @@ fn crashed_modem_is_brought_back(crash: Crash) -> Result<()> {
     let uevents = Uevents::from_now()?;
     let mut kept = Kept::new()?;
     kept.modem.modem().crash(crash);
-    wait_until("user space is told that the modem is back", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    kept.modem.await_told(&uevents, "usable", 2)?;
     let told = kept.modem.told(&uevents);
     ensure!(
         told.iter().any(|event| event == "line-down") && told.iter().any(|event| event == "failed"),
@@ -173,10 +170,7 @@ fn line_down_is_told_though_late() -> Result<()> {
     let mut kept = Kept::new()?;
     modules::insmod(Driver::Ours, "usb_sleep", "resets=2")?;
     modules::rmmod("usb_sleep")?;
-    wait_until("the line is up again", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().filter(|event| *event == "line-up").count() == 2
-    })?;
+    kept.modem.await_told(&uevents, "line-up", 2)?;
     let told = kept.modem.told(&uevents);
     ensure!(
         told == ["usable", "line-up", "line-down", "usable", "line-up"],
@@ -196,10 +190,7 @@ fn packets_of_a_failed_modem_are_counted() -> Result<()> {
     pvc.never_wait()?;
     let first = fill(&mut pvc)?;
     usbfs::reset(modem.device())?;
-    wait_until("user space is told that the modem is back", || {
-        let told = modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    modem.await_told(&uevents, "usable", 2)?;
     let second = fill(&mut pvc)?;
     ensure!(first == second, "{first} packets, then {second}");
     drop(pvc);
@@ -216,10 +207,7 @@ fn reset_by_others_is_survived() -> Result<()> {
     let uevents = Uevents::from_now()?;
     let mut kept = Kept::new()?;
     usbfs::reset(kept.modem.device())?;
-    wait_until("user space is told that the modem is back", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    kept.modem.await_told(&uevents, "usable", 2)?;
     kept.works()
 }
 
@@ -229,10 +217,7 @@ fn sleep_is_survived() -> Result<()> {
     let mut kept = Kept::new()?;
     modules::insmod(Driver::Ours, "usb_sleep", "")?;
     modules::rmmod("usb_sleep")?;
-    wait_until("user space is told that the modem is back", || {
-        let told = kept.modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    kept.modem.await_told(&uevents, "usable", 2)?;
     kept.works()
 }
 
