@@ -23,6 +23,7 @@ use crate::{
         Event,
         Modem, //
     },
+    status::THREADLESS,
     traffic::Traffic,
     watch::{
         self,
@@ -93,6 +94,11 @@ impl Connected {
     fn line<'a>(&'a self, modem: &'a Modem, stop: &'a AnyStop) -> Line<'a> {
         Line::new(&self.atm, modem, &self.traffic, stop)
     }
+
+    /// The line, of which user space is not told.
+    fn silent_line<'a>(&'a self, modem: &'a Modem) -> Line<'a> {
+        Line::silent(&self.atm, modem, &self.traffic)
+    }
 }
 
 impl<M: Minidriver> Life<M> {
@@ -162,16 +168,24 @@ impl<M: Minidriver> Life<M> {
     /// the rest for [`Life::start`]. May be called again. Sleeps, but does not wait for the modem.
     pub(crate) fn pause(&self) {
         self.awake.pause();
-        self.threads.stop();
+        self.stop_threads();
         self.pause_traffic();
         // What comes after that is no relapse.
         self.relapses.store(0, Relaxed);
     }
 
-    /// Lets nothing be under way on the channels. Returns what the modem has that has been up.
+    /// Ends all that goes on but the traffic. Sleeps.
+    fn stop_threads(&self) {
+        self.threads.stop();
+        self.modem.phase(THREADLESS);
+    }
+
+    /// Lets nothing be under way on the channels, after which nobody knows how the line is; user
+    /// space is not told yet. Returns what the modem has that has been up.
     fn pause_traffic(&self) -> Option<Connected> {
         let connected = self.connected.lock().clone()?;
         connected.traffic.pause();
+        connected.silent_line(&self.modem).set(LineStatus::Unknown);
         Some(connected)
     }
 
@@ -186,10 +200,10 @@ impl<M: Minidriver> Life<M> {
     /// Releases all connections, and takes the ATM device away, if there is one. Sleeps.
     fn disconnect(&self) {
         let connected = self.connected.lock().take();
-        if let Some(Connected { traffic, atm, .. }) = connected {
-            traffic.stop();
+        if let Some(connected) = connected {
+            connected.traffic.stop();
             self.minidriver
-                .atm_stop(&Line::silent(&atm, &self.modem, &traffic));
+                .atm_stop(&connected.silent_line(&self.modem));
         }
     }
 
@@ -197,7 +211,7 @@ impl<M: Minidriver> Life<M> {
     fn bring_up(this: &Arc<Self>, stop: &Stop) -> kthread::Result {
         let mut back_off = BackOff::new();
         if let Some(connected) = this.pause_traffic() {
-            // Nobody knows how the line is.
+            // Who was told that it is up is told now.
             connected.line(&this.modem, stop).set(LineStatus::Unknown);
         }
         this.rest(stop)?;
@@ -311,7 +325,6 @@ impl<M: Minidriver> Life<M> {
 
     /// Has the line watched.
     fn start_watch(this: &Arc<Self>, connected: Connected) -> Result {
-        this.modem.phase("watching the line");
         let pipe = this.minidriver.line_events();
         let events = pipe.map(|pipe| Events::new(&this.threads, this.modem.device(), pipe));
         let events = events.transpose()?;
@@ -403,7 +416,10 @@ impl<M: Minidriver> Life<M> {
     /// Tells log and user space of a failure, unless it is the same as the last time.
     fn report(&self, stop: &AnyStop, error: kernel::error::Error) {
         let modem = &self.modem;
-        let Ok(Some(reason)) = modem.status().fail(error) else {
+        let reason = modem.status().fail(error);
+        // Whoever hears of it may look.
+        modem.is_down();
+        let Ok(Some(reason)) = reason else {
             return;
         };
         dev_err!(
@@ -439,7 +455,7 @@ impl<M: Minidriver> Life<M> {
 
 impl<M: Minidriver> usb::Sleeper for Sleeping<M> {
     fn falls_asleep(&self) {
-        self.0.awake.fall_asleep(|| self.0.threads.stop());
+        self.0.awake.fall_asleep(|| self.0.stop_threads());
     }
 
     fn wakes_up(&self) {

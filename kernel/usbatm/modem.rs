@@ -160,8 +160,14 @@ impl Modem {
 
     /// The modem is up.
     pub(crate) fn is_up(&self) {
+        self.phase("watching the line");
         self.is_unsure.store(false, Relaxed);
         self.status.succeed();
+    }
+
+    /// The modem is not up, and is left alone for now.
+    pub(crate) fn is_down(&self) {
+        self.phase("waiting to try again");
     }
 
     pub(crate) fn status(&self) -> &Status {
@@ -188,7 +194,7 @@ impl Modem {
 
     /// Waits before the modem is tried again, or until user space wants that.
     pub(crate) fn wait_for_retry(&self, stop: &Stop, time: Delta) -> Result<(), Stopped> {
-        self.phase("waiting to try again");
+        self.is_down();
         stop.wait_timeout(&self.retry, time)?;
         Ok(())
     }

@@ -32,6 +32,10 @@ impl kernel::fmt::Display for Phase {
     }
 }
 
+/// What is being done for a modem that no thread brings up yet: there is none to be had, or the
+/// machine sleeps.
+pub(crate) const THREADLESS: &str = "waiting for its thread";
+
 /// What is known of one modem.
 #[pin_data]
 pub(crate) struct Status {
@@ -60,7 +64,7 @@ impl Status {
         pin_init!(Self {
             state <- new_spinlock!(State {
                 phase: Phase {
-                    doing: "waiting for its thread",
+                    doing: THREADLESS,
                     what: "",
                 },
                 sent: 0,

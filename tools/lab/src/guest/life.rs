@@ -106,11 +106,16 @@ impl Plugged {
         uevents.values(&self.interface(), "USBATM_EVENT")
     }
 
+    /// How often user space was told of `event`.
+    pub fn times_told(&self, uevents: &Uevents, event: &str) -> usize {
+        let told = self.told(uevents);
+        told.iter().filter(|told| *told == event).count()
+    }
+
     /// Waits until user space was told of `event` so many times.
     pub fn await_told(&self, uevents: &Uevents, event: &str, times: usize) -> Result<()> {
         wait_until(&format!("{event:?} is told {times} times"), || {
-            let told = self.told(uevents);
-            told.iter().filter(|told| *told == event).count() == times
+            self.times_told(uevents, event) == times
         })
     }
 }

@@ -146,6 +146,7 @@ fn silent_when_it_wakes_up() -> Result<()> {
 
 /// The task that wakes a modem up is killed, and gets no thread for it: there is one later. The
 /// kernel may be quicker with the thread than the task is with its death: then it is tried again.
+/// Until it has one, the modem says so, and that nothing is known of its line.
 fn killed_task_wakes_a_modem_up() -> Result<()> {
     const TRIES: usize = 50;
     let uevents = Uevents::from_now()?;
@@ -154,6 +155,13 @@ fn killed_task_wakes_a_modem_up() -> Result<()> {
     for sleeps in 1..=TRIES {
         modules::insmod_by_another("usb_sleep", "die=1")?;
         modules::rmmod("usb_sleep")?;
+        let files = ["line", "phase"].map(|name| kept.modem.file(name));
+        let is_alone =
+            kept.modem.threads().is_empty() && kept.modem.times_told(&uevents, "usable") == sleeps;
+        ensure!(
+            !is_alone || files == ["unknown", "waiting for its thread"],
+            "without a thread its line and its phase are {files:?}"
+        );
         kept.modem.await_told(&uevents, "usable", sleeps + 1)?;
         if log.has("no thread yet") {
             return kept.works();

@@ -126,10 +126,7 @@ fn refused_reception_is_a_failure() -> Result<()> {
 fn relapsing_modem_is_left_alone() -> Result<()> {
     let uevents = Uevents::from_now()?;
     let mut kept = Kept::of(options(1).running())?;
-    let usable = |modem: &Plugged| {
-        let told = modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count()
-    };
+    let usable = |modem: &Plugged| modem.times_told(&uevents, "usable");
     let fail = |modem: &Plugged| {
         modem.modem().crash(Crash::Stall);
         // So that it is looked at now.

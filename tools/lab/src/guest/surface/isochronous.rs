@@ -91,10 +91,7 @@ fn isochronous_on_a_full_bus() -> Result<()> {
     ensure!(log.has("no time left on the bus for isochronous transfers - using bulk"));
     let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
     usbfs::reset(modem.device())?;
-    wait_until("it is brought back", || {
-        let told = modem.told(&uevents);
-        told.iter().filter(|event| *event == "usable").count() == 2
-    })?;
+    modem.await_told(&uevents, "usable", 2)?;
     pvc.send(&[0x5a; 1500])
         .context("it is another ATM device")?;
     ensure!(pvc.receive(&mut [0; 1500])? == 1500);
