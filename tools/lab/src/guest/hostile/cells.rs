@@ -15,6 +15,7 @@ use crate::guest::atmpvc::Pvc;
 use crate::guest::plugged::{Plugged, options, wait_until};
 use crate::guest::scenarios::echo;
 use crate::guest::sysfs::{AtmDevice, Traffic};
+use crate::guest::uevents::Uevents;
 
 /// The connection that is open.
 const OURS: Vc = Vc { vpi: 8, vci: 35 };
@@ -182,6 +183,7 @@ fn attacks() -> Vec<Attack> {
 /// connection of a modem beside it goes on meanwhile.
 pub fn cells_of_any_kind() -> Result<()> {
     let ground = Ground::new()?;
+    let uevents = Uevents::from_now()?;
     let modem = Plugged::new(options(2).running())?;
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -191,7 +193,7 @@ pub fn cells_of_any_kind() -> Result<()> {
             }
             Ok(())
         });
-        let attacked = attack(&modem);
+        let attacked = attack(&modem, &uevents);
         over.store(true, Ordering::Relaxed);
         let beside = beside.join().unwrap_or_else(|_| bail!("a thread panicked"));
         attacked.and(beside)
@@ -209,16 +211,26 @@ fn complaints_are_rare(ground: &Ground, modem: &Plugged, of: &str) -> Result<()>
     Ok(())
 }
 
-fn attack(modem: &Plugged) -> Result<()> {
+fn attack(modem: &Plugged, uevents: &Uevents) -> Result<()> {
     let atm = modem.await_up()?;
     let mut pvc = Pvc::open(atm.number, OURS.vpi.into(), OURS.vci.into(), MAX_SDU)?;
     for attack in attacks() {
         let name = attack.name;
         withstand(modem, &atm, &mut pvc, attack).with_context(|| name)?;
     }
-    // A halt among the last of the failures has the modem brought back.
-    let flows = || echo(&atm, 8, 36, 1500, 3).is_ok();
-    wait_until("packets come and go again", flows)
+    let flows = || echo(&atm, 8, 36, 1500, 3);
+    let Err(lost) = flows() else {
+        return Ok(());
+    };
+    // Only a halt among the last of the failures, after which it is brought back, excuses that.
+    wait_until("the modem is brought back", || {
+        let mut told = modem.told(uevents);
+        told.retain(|event| ["failed", "usable"].contains(&event.as_str()));
+        told.ends_with(&["failed".to_owned(), "usable".to_owned()])
+    })
+    .with_context(|| format!("after the attacks, {lost:#}"))?;
+    flows()?;
+    Ok(())
 }
 
 fn withstand(modem: &Plugged, atm: &AtmDevice, pvc: &mut Pvc, attack: Attack) -> Result<()> {
