@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for work items.
+//! Where work items run, and waiting for them.
 //!
 //! Before a module goes, all work items of its own must have run to their ends.
 //!
@@ -8,8 +8,21 @@
 
 use kernel::{
     bindings,
-    workqueue::DelayedWork, //
+    workqueue::{
+        DelayedWork,
+        Queue, //
+    }, //
 };
+
+/// The system's work queue for items that are not bound to a CPU.
+///
+/// That of [`system_unbound`](kernel::workqueue::system_unbound) is the same, but in Linux 7.3 the
+/// kernel complains of those who use it by its old name.
+pub fn unbound() -> &'static Queue {
+    // SAFETY: The kernel makes this queue before it loads any module, and neither frees nor
+    // replaces it.
+    unsafe { Queue::from_raw(bindings::system_dfl_wq) }
+}
 
 /// Waits until a work item that was queued before has run to its end; its delay is cut short.
 ///

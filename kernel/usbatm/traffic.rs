@@ -73,7 +73,6 @@ use kernel::{
         Monotonic, //
     },
     workqueue::{
-        self,
         DelayedWork,
         WorkItem, //
     }, //
@@ -252,8 +251,7 @@ impl Traffic {
     pub(crate) fn queue_revival(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(REVIVAL_MS);
         // If it is queued already, it will see this one, too.
-        let _ =
-            workqueue::system_unbound().enqueue_delayed::<Arc<Self>, REVIVAL>(self.clone(), delay);
+        let _ = atm::work::unbound().enqueue_delayed::<Arc<Self>, REVIVAL>(self.clone(), delay);
     }
 
     /// Logs a transfer that failed.

@@ -2,7 +2,7 @@
 
 /// The beginnings of the kernel's own reports, as they stand in the source of
 /// Linux 7.3 (`kernel/panic.c`, `lib/bug.c`, `mm/kasan`, `kernel/hung_task.c`, …).
-const REPORTS: [&str; 24] = [
+const REPORTS: [&str; 25] = [
     "WARNING: ",
     "BUG: ",
     // What the slab allocator says of a cache, whose name follows.
@@ -28,6 +28,7 @@ const REPORTS: [&str; 24] = [
     "sysfs: cannot create duplicate",
     "unreferenced object",
     "rust_kernel: panicked",
+    "enqueued on deprecated workqueue",
 ];
 
 /// Whether `line` is a report that no scenario may cause.
@@ -53,6 +54,7 @@ mod tests {
             "WARNING: possible circular locking dependency detected",
             "WARNING: suspicious RCU usage",
             "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:613",
+            "workqueue: work func run [usbatm] enqueued on deprecated workqueue. Use …",
         ] {
             assert!(is_report(line), "{line}");
         }
