@@ -285,6 +285,15 @@ impl<H: Handler> Stream<H> {
         self.slots.fill(self, count)
     }
 
+    /// Allocates one URB more, unless there are as many as the stream was made for. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Stream::prepare`].
+    pub fn grow(&self) -> Result {
+        self.prepare(self.slots.iter().count() + 1)
+    }
+
     /// Whether there are as many URBs as the stream was made for. Callable from any context.
     pub fn is_complete(&self) -> bool {
         let last = self.slots.all.last();

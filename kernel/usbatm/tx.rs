@@ -14,8 +14,8 @@
 //! # How many transfers
 //!
 //! Few senders need more than two: one is on the bus, the next waits its turn. So a connection finds
-//! [`Tx::FIRST`] of them, and the others, up to what the module's parameter says, are allocated once
-//! all of these were busy, and a moment later.
+//! [`Tx::FIRST`] of them. Once packets have waited for one for a moment, and still do, there is one
+//! more, and so on, up to what the module's parameter says.
 //!
 //! # When a transfer fails
 //!
@@ -80,7 +80,8 @@ struct State {
     waiting: Queue<OutgoingSkb>,
     /// Whether no transfer was idle when one was looked for, and none has ended since.
     busy: bool,
-    /// Whether that was so while there were not all transfers yet that there may be.
+    /// Whether that was so while there were not all transfers yet that there may be, and somebody is
+    /// to see whether it still is.
     short: bool,
     /// The packet that is being sent.
     current: Option<Segmenter<OutgoingSkb>>,
@@ -175,10 +176,11 @@ impl Tx {
     /// Goes on after transfers have failed, or were too few. Sleeps.
     pub(crate) fn resume(&self, stream: &Stream<Self>) {
         let mut state = self.state.lock();
-        if state.flowing && take(&mut state.short) {
+        let was_short = take(&mut state.short);
+        if state.flowing && was_short && state.busy {
             drop(state);
             // Without memory, those that there are have to do.
-            let _ = stream.prepare(usize::MAX);
+            let _ = stream.grow();
             state = self.state.lock();
         }
         state.busy = false;
@@ -210,7 +212,7 @@ impl Tx {
         while state.has_cells() {
             let Some(mut transfer) = stream.take() else {
                 state.busy = true;
-                if !stream.is_complete() {
+                if !state.short && !stream.is_complete() {
                     state.fall_short();
                 }
                 break;
@@ -323,7 +325,7 @@ impl State {
         traffic.queue_revival();
     }
 
-    /// There are too few transfers: there are more in a moment.
+    /// There may be too few transfers. If there still are in a moment, there is one more.
     #[cold]
     fn fall_short(&mut self) {
         self.short = true;

@@ -270,7 +270,7 @@ fn memory(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
 }
 
 /// Sends more at once than all transfers take, and receives what comes back.
-fn burst(pvc: &mut Pvc) -> Result<()> {
+pub fn burst(pvc: &mut Pvc) -> Result<()> {
     const PACKETS: usize = 20;
 
     let packet = [0x5a; 1500];

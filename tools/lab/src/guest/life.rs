@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use modem::{Crash, Event, What};
+use wire::speedtch::DATA_OUT;
 
 use super::atmpvc::Pvc;
-use super::costs::{alive, taken};
+use super::costs::{alive, burst, taken};
 use super::kept::Kept;
 use super::kmsg::Kmsg;
 use super::phases::Phase;
@@ -46,6 +47,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::idle_modem_has_no_memory_to_send_from", |_| {
         idle_modem_has_no_memory_to_send_from()
+    }),
+    ("life::more_is_sent_at_once_if_it_waits_for_long", |_| {
+        more_is_sent_at_once_if_it_waits_for_long()
     }),
     ("life::dead_modem_is_let_go", |_| dead_modem_is_let_go()),
     ("life::others_come_while_a_modem_waits", |_| {
@@ -331,8 +335,7 @@ fn reset_in_the_upload_is_survived() -> Result<()> {
 }
 
 /// What a modem sends from is allocated with the first connection, two transfers of it, and not again
-/// with the next; the rest once there was more to send than they take. To be seen among all else, it
-/// is much: 16 buffers of 64 KiB.
+/// with the next. To be seen among all else, it is much: 16 buffers of 64 KiB.
 fn idle_modem_has_no_memory_to_send_from() -> Result<()> {
     const BUFFER: f64 = 64.0;
     const ALL: f64 = 16.0 * BUFFER;
@@ -341,7 +344,6 @@ fn idle_modem_has_no_memory_to_send_from() -> Result<()> {
     modules::insmod(Driver::Ours, "speedtch", "")?;
     let modem = Plugged::new(alive(1))?;
     let atm = modem.await_up()?;
-    let idle = taken()?;
     let open = || -> Result<(Pvc, f64)> {
         let before = taken()?;
         let pvc = Pvc::open(atm.number, 8, 35, 1500)?;
@@ -360,13 +362,35 @@ fn idle_modem_has_no_memory_to_send_from() -> Result<()> {
     ensure!(first > BUFFER, "the first took {first} KiB only");
     ensure!(first < ALL / 2.0, "the first took {first} KiB");
     ensure!(second < BUFFER, "the second took {second} KiB");
-    pvc.never_wait()?;
-    fill(&mut pvc)?;
-    wait_until("there is memory for more", || {
-        taken().is_ok_and(|now| now - idle > ALL / 2.0)
-    })?;
     drop((pvc, modem));
     modules::unload()
+}
+
+/// A burst is sent with the two transfers that there are from the first connection on. Where packets
+/// wait for long, more of them come, up to four. On a busy machine those of a burst may wait for long
+/// as well: then another modem is tried.
+fn more_is_sent_at_once_if_it_waits_for_long() -> Result<()> {
+    const MODEMS: u8 = 8;
+    modules::load(Driver::Ours)?;
+    let mut before = Vec::new();
+    for number in 1..=MODEMS {
+        let modem = Plugged::new(alive(number))?;
+        let atm = modem.await_up()?;
+        let mut pvc = Pvc::open(atm.number, 8, 35, 1500)?;
+        let at_once = |modem: &Plugged| modem.modem().peak(DATA_OUT).transfers;
+        burst(&mut pvc)?;
+        thread::sleep(Duration::from_millis(500));
+        // If there were more, they would be used now.
+        burst(&mut pvc)?;
+        if at_once(&modem) == 2 {
+            modem.modem().crash(Crash::Die);
+            pvc.never_wait()?;
+            fill(&mut pvc)?;
+            return wait_until("four are under way", || at_once(&modem) == 4);
+        }
+        before.push((modem, pvc));
+    }
+    bail!("each burst was sent with more than two transfers")
 }
 
 /// A modem that answers nothing any more is asked once to select its first setting when its
