@@ -109,12 +109,15 @@ impl Awake {
         }
     }
 
-    /// It has not after all, and is tried again.
-    pub(crate) fn is_down(&self) {
+    /// It has not after all. Returns whether it is to be tried again: one that seemed to be up when
+    /// the machine went to sleep was left alone, and is brought up when the machine is awake.
+    pub(crate) fn is_down(&self) -> bool {
         let mut state = self.state.lock();
-        if state.goal == Goal::ToStay {
-            state.goal = Goal::ToBeUp;
+        if state.goal != Goal::ToStay {
+            return true;
         }
+        state.goal = Goal::ToBeUp;
+        !state.is_asleep
     }
 
     /// The modem is to be left alone until it is to be brought up again.

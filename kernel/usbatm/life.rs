@@ -134,6 +134,7 @@ impl<M: Minidriver> Life<M> {
     /// Starts the thread that brings the modem up, or back; if the machine is asleep, when it is
     /// awake. None of its threads may be running, but for a caller that is about to end. Sleeps.
     pub(crate) fn start(this: &Arc<Self>) -> Result {
+        this.modem.phase(THREADLESS);
         this.awake.bring_up(|| Self::start_thread(this))
     }
 
@@ -185,7 +186,7 @@ impl<M: Minidriver> Life<M> {
     fn pause_traffic(&self) -> Option<Connected> {
         let connected = self.connected.lock().clone()?;
         connected.traffic.pause();
-        connected.silent_line(&self.modem).set(LineStatus::Unknown);
+        connected.silent_line(&self.modem).lose();
         Some(connected)
     }
 
@@ -212,7 +213,7 @@ impl<M: Minidriver> Life<M> {
         let mut back_off = BackOff::new();
         if let Some(connected) = this.pause_traffic() {
             // Who was told that it is up is told now.
-            connected.line(&this.modem, stop).set(LineStatus::Unknown);
+            connected.line(&this.modem, stop).lose();
         }
         this.rest(stop)?;
         loop {
@@ -239,7 +240,7 @@ impl<M: Minidriver> Life<M> {
         }
         let connected = this.start_traffic(stop, channels)?;
         modem.is_up();
-        let _ = modem.announce(stop, Event::Usable, Some(connected.atm.number()));
+        modem.tell_usable(stop, connected.atm.number());
         this.awake.is_up();
         Self::start_watch(this, connected)?;
         Ok(())
@@ -353,6 +354,8 @@ impl<M: Minidriver> Life<M> {
     ) -> kthread::Result<Again> {
         let line = &connected.line(&self.modem, stop);
         let (minidriver, modem) = (&self.minidriver, &self.modem);
+        // Where there was no memory for that.
+        modem.tell_usable(stop, line.number());
         let mut look = Look {
             minidriver,
             stop,
@@ -401,10 +404,12 @@ impl<M: Minidriver> Life<M> {
         error: kernel::error::Error,
         back_off: &mut BackOff,
     ) -> kthread::Result {
-        self.awake.is_down();
         // Nothing is sent to a modem that is down, nor may anything be under way while the
         // interface is selected.
         let _ = self.pause_traffic();
+        if !self.awake.is_down() {
+            return Err(Error::Stopped);
+        }
         // That the modem went is no failure of its.
         self.modem.still_there(stop)?;
         self.report(stop, error);

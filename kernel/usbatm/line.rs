@@ -87,7 +87,17 @@ impl<'a> Line<'a> {
         if let LineStatus::Up { down, .. } = status {
             self.device.set_link_rate(cells(down));
         }
-        self.device.set_signal(status.signal());
+        self.note(status, status.signal());
+    }
+
+    /// Says that nobody knows how the line is, of a modem that is not up: as [`Line::set`] does, but
+    /// there is no carrier then, which an unknown line has, because nothing gets through. May sleep.
+    pub(crate) fn lose(&self) {
+        self.note(LineStatus::Unknown, atm::Signal::Lost);
+    }
+
+    fn note(&self, status: LineStatus, signal: atm::Signal) {
+        self.device.set_signal(signal);
         let known = self.modem.status();
         let event = match (known.set_line(status), status.is_up()) {
             (false, true) => Event::LineUp,

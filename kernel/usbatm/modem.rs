@@ -165,6 +165,13 @@ impl Modem {
         self.status.succeed();
     }
 
+    /// Tells user space that the modem is usable, unless it knows. Sleeps.
+    pub(crate) fn tell_usable(&self, stop: &AnyStop, atm: i32) {
+        if !self.status.is_usable_told() && self.announce(stop, Event::Usable, Some(atm)).is_ok() {
+            self.status.usable_is_told();
+        }
+    }
+
     /// The modem is not up, and is left alone for now.
     pub(crate) fn is_down(&self) {
         self.phase("waiting to try again");

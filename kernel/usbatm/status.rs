@@ -54,6 +54,8 @@ struct State {
     last_error: Option<CString>,
     /// Whether user space knows of that.
     is_failure_told: bool,
+    /// Whether user space knows that the modem is up, if it is.
+    is_usable_told: bool,
     line: LineStatus,
     /// Whether the line is up as far as user space knows.
     is_told_up: bool,
@@ -72,6 +74,7 @@ impl Status {
                 reason: None,
                 last_error: None,
                 is_failure_told: false,
+                is_usable_told: false,
                 line: LineStatus::Unknown,
                 is_told_up: false,
             }),
@@ -119,6 +122,16 @@ impl Status {
         self.state.lock().is_told_up = is_up;
     }
 
+    /// Whether user space knows that the modem is up.
+    pub(crate) fn is_usable_told(&self) -> bool {
+        self.state.lock().is_usable_told
+    }
+
+    /// User space knows that the modem is up.
+    pub(crate) fn usable_is_told(&self) {
+        self.state.lock().is_usable_told = true;
+    }
+
     /// User space knows why the last step failed that did.
     pub(crate) fn failure_is_told(&self) {
         self.state.lock().is_failure_told = true;
@@ -150,9 +163,10 @@ impl Status {
         Ok(is_news.then_some(reason))
     }
 
-    /// All is well.
+    /// All is well, which user space does not know yet.
     pub(crate) fn succeed(&self) {
         let mut state = self.state.lock();
+        state.is_usable_told = false;
         let before = (state.reason.take(), state.last_error.take());
         drop(state);
         drop(before);

@@ -9,6 +9,7 @@ use super::costs::alive;
 use super::plugged::{self, Plugged, options};
 use super::removal::nothing_is_left;
 use super::sysfs::AtmDevice;
+use super::uevents::Uevents;
 use super::{Host, firmware, kernel_tests, modules};
 use crate::protocol::Driver;
 
@@ -264,6 +265,7 @@ pub fn modem(host: &Host) -> Result<()> {
     // Which bytes are whose is not known: small steps at first, then ever larger ones.
     let places = std::iter::successors(Some(1_usize), |place| Some(place + 64 + place / 4));
     let attempt = |shortage: &Shortage| {
+        let uevents = Uevents::from_now()?;
         let modem = Plugged::new(options(1))?;
         let mut is_up = false;
         plugged::wait_until("the modem is up", || {
@@ -271,6 +273,9 @@ pub fn modem(host: &Host) -> Result<()> {
             let has_failed = shortage.has_struck().unwrap_or(true);
             is_up || (has_failed && (modem.threads().is_empty() || modem.is_waiting()))
         })?;
+        if is_up {
+            modem.await_told(&uevents, "usable", 1)?;
+        }
         let folder = modem.folder();
         drop(modem);
         plugged::wait_until("the device is gone", || !folder.exists())?;

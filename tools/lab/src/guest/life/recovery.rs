@@ -109,6 +109,7 @@ fn refused_reception_is_a_failure() -> Result<()> {
         ensure!(log.has(said), "the log does not say {said:?}");
     }
     kept.modem.await_file("phase", WAITING)?;
+    ensure!(!kept.atm.has_carrier(), "it has a carrier");
     // A modem that is down has nothing sent to it, although that could be.
     let sent = other.send(&[0x5a; 40]);
     ensure!(
