@@ -50,6 +50,10 @@ pub fn trials(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> {
         let (root, release) = (root.clone(), release.clone());
         move |_| has_no_tasklets(&root, &release)
     });
+    let phases = ground.trial("source::book_explains_phases".to_owned(), {
+        let source = source.clone();
+        move |_| explains_phases(&source)
+    });
     let quotes = ground.trial("source::book_quotes_real_code".to_owned(), {
         let source = source.clone();
         move |_| {
@@ -86,6 +90,7 @@ pub fn trials(lab: &Lab, kernel: &Kernel, ground: &Arc<Ground>) -> Vec<Trial> {
         kexample,
         speedtch,
         tasklets,
+        phases,
         quotes,
         panics,
         lints,
@@ -106,6 +111,30 @@ pub fn book_test(lab: &Lab, ground: &Arc<Ground>, trials: &[Trial]) -> Trial {
         }
         Ok(())
     })
+}
+
+/// Before a phase of a modem, where the sources name one.
+const BEFORE_PHASES: [&str; 2] = ["phase(\"", "THREADLESS: &str = \""];
+
+/// The owners' chapter explains each phase that a modem may show.
+fn explains_phases(source: &Path) -> Result<()> {
+    let page = read(&source.join("docs/src/owners.md"))?;
+    let mut number = 0;
+    for room in ["usbatm", "speedtch"] {
+        for file in files_below(&source.join("kernel").join(room))? {
+            let text = read(&file)?;
+            let named = BEFORE_PHASES
+                .iter()
+                .flat_map(|before| text.split(before).skip(1));
+            for phase in named.filter_map(|rest| rest.split('"').next()) {
+                number += 1;
+                let is_there = page.contains(&format!("\n| `{phase}"));
+                ensure!(is_there, "the book does not explain the phase {phase:?}");
+            }
+        }
+    }
+    ensure!(number > 10, "only {number} phases are named in the sources");
+    Ok(())
 }
 
 /// The rooms of the kernel side that may be unsafe: the abstractions.
