@@ -81,6 +81,8 @@ pub enum Job {
     StarvedConnections,
     /// A modem sends packets, and for some there is no memory.
     StarvedPackets,
+    /// A modem comes up, and there is no memory to tell user space of it.
+    StarvedEvent,
     /// The module `faults` commits the fault of this name.
     Fault(String),
     /// Tell what leaked so far.

@@ -152,6 +152,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
         Job::StarvedModem => starved::modem(host),
         Job::StarvedConnections => starved::connections(host),
         Job::StarvedPackets => starved::packets(host),
+        Job::StarvedEvent => starved::event(host),
         Job::Fault(fault) => checkers::commit(fault),
         Job::Leaks => checkers::leaks(),
     };

@@ -46,7 +46,8 @@ fn code_in(modules: &str, module: &str) -> Option<(u64, u64)> {
     Some((start, next.map_or(end, |next| end.min(next))))
 }
 
-/// Where the code of one function of `module` is.
+/// Where the code of one function of `module` is: one in C of this name, or one in Rust whose mangled
+/// name ends so.
 fn code_of_function(module: &str, name: &str) -> Result<(u64, u64)> {
     let symbols = fs::read_to_string("/proc/kallsyms")?;
     let own = symbols
@@ -57,7 +58,9 @@ fn code_of_function(module: &str, name: &str) -> Result<(u64, u64)> {
     for line in own {
         let mut fields = line.split_whitespace();
         let address = u64::from_str_radix(fields.next().unwrap_or_default(), 16)?;
-        if fields.nth(1) == Some(name) {
+        let is_it =
+            |symbol: &str| symbol == name || (symbol.starts_with("_R") && symbol.ends_with(name));
+        if fields.nth(1).is_some_and(is_it) {
             start = Some(address);
         }
         starts.push(address);
@@ -227,6 +230,22 @@ pub fn packets(host: &Host) -> Result<()> {
     }
     host.note("5 packets dropped, each counted".to_owned());
     drop((pvc, modem));
+    modules::unload()
+}
+
+/// User space is told that a modem is usable, if there was no memory for that when it came up, by
+/// whoever looks at its line, and before it is told of that.
+pub fn event(host: &Host) -> Result<()> {
+    modules::load(Driver::Ours)?;
+    let shortage = Shortage::next(code_of_function("usbatm", "5modemNtB2_5Modem8announce")?)?;
+    let uevents = Uevents::from_now()?;
+    let modem = Plugged::new(alive(1))?;
+    modem.await_told(&uevents, "line-up", 1)?;
+    ensure!(shortage.has_struck()?, "there was memory for it");
+    let told = modem.told(&uevents);
+    ensure!(told == ["usable", "line-up"], "it was told {told:?}");
+    host.note("an event was told late".to_owned());
+    drop(modem);
     modules::unload()
 }
 

@@ -124,6 +124,7 @@ pub fn trials(lab: &Lab, cases: &[String], clients: &Arc<Ground>) -> Result<Vec<
         ("modem", Job::StarvedModem),
         ("connections", Job::StarvedConnections),
         ("packets", Job::StarvedPackets),
+        ("event", Job::StarvedEvent),
     ];
     trials.extend(
         others.map(|(name, job)| vm_trial(clients, format!("debug::starved::{name}"), job)),
