@@ -237,6 +237,7 @@ cases! {
     reporting::each_thread_is_reported_in_its_time,
     signalling::signals_arrive_as_values,
     signalling::signals_shorten_no_wait,
+    signalling::signals_end_no_wait,
     signalling::signals_move_no_tick,
     signalling::signal_is_waited_for,
     signalling::stop_before_signals,

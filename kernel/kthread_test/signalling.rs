@@ -2,18 +2,27 @@
 
 //! Signals, as values.
 
-use crate::bench::{
-    claim,
-    event,
-    Bench,
-    Count,
-    Passed,
-    Verdict, //
+use crate::{
+    bench::{
+        await_place,
+        claim,
+        event,
+        Bench,
+        Count,
+        Passed,
+        Verdict, //
+    },
+    waits::{
+        Never,
+        WAITS,
+        WAITS_OF_THREADS, //
+    }, //
 };
 use kernel::{
     prelude::*,
     sync::Arc,
     time::{
+        delay::fsleep,
         Delta,
         Instant,
         Monotonic, //
@@ -22,6 +31,7 @@ use kernel::{
 use kthread::{
     Builder,
     Outcome,
+    Scope,
     Signal,
     Stop,
     Thread,
@@ -103,6 +113,55 @@ pub(crate) fn signals_shorten_no_wait(bench: &Bench<'_>) -> Verdict {
         claim!(thread.join() == Outcome::Ended((false, true, !asked.is_empty())));
     }
     Ok(Passed::Now)
+}
+
+/// No wait ends before what it is for, whether the signals that pour in were asked for or not. To
+/// wait for signals is for none that were not.
+pub(crate) fn signals_end_no_wait(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let never = Never::new(&scope)?;
+    for (kind, wait) in WAITS.iter().enumerate() {
+        for asked in [&ALL[..], &[]] {
+            let run = |never: &Never, stop: &Stop| (wait.run)(never, stop);
+            claim!(is_deaf(&scope, &never, kind, asked, run)?);
+        }
+    }
+    for (kind, wait) in WAITS_OF_THREADS.iter().enumerate() {
+        claim!(is_deaf(&scope, &never, kind, &[], wait.run)?);
+    }
+    claim!(never.end());
+    Ok(Passed::Now)
+}
+
+/// Whether a thread stays in the wait while signals pour in, until it is stopped. If not, the log says
+/// which wait it is.
+fn is_deaf(
+    scope: &Scope,
+    never: &Never,
+    kind: usize,
+    asked: &'static [Signal],
+    run: impl Fn(&Never, &Stop) -> kthread::Result + Send + 'static,
+) -> Result<bool> {
+    let never = never.clone();
+    let thread = Builder::new(fmt!("deaf")).spawn(scope, move |stop: &Stop| {
+        stop.listen(asked);
+        run(&never, stop)
+    })?;
+    let place = await_place(|| thread.waits_in());
+    for _ in 0..5 {
+        for signal in ALL {
+            thread.send_signal(signal);
+        }
+        // For it to wake up, as a rule.
+        fsleep(Delta::from_millis(1));
+    }
+    let stays = thread.waits_in() == Some(place);
+    let outcome = thread.stop();
+    let is_deaf = stays && outcome == Outcome::Stopped;
+    if !is_deaf {
+        pr_err!("wait {kind}: stayed {stays}, ended as {outcome:?}\n");
+    }
+    Ok(is_deaf)
 }
 
 /// A hundred thousand signals: no tick is added, moved or lost.
