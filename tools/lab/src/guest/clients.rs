@@ -14,14 +14,15 @@ use std::fs;
 use std::net::Ipv4Addr;
 
 use anyhow::{Context, Result, ensure};
-use modem::{Bus, Encapsulation, Options};
+use modem::{Bus, Crash, Encapsulation, Options};
 use nix::mount::{MsFlags, mount};
 use wire::cell::{PAYLOAD_LEN, Vc};
 
 use super::plugged::{self, LIMIT, Plugged, options};
 use super::scenarios::Scenario;
 use super::sysfs::AtmDevice;
-use super::{Host, checkers, firmware, modules};
+use super::uevents::Uevents;
+use super::{Host, checkers, firmware, modules, usbfs};
 use crate::protocol::Driver;
 use network::ip;
 use owner::Udev;
@@ -71,6 +72,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("routed_ip", |_| with(Driver::Ours, routed)),
     ("three_clients_at_once", |_| {
         with(Driver::Ours, three_clients_at_once)
+    }),
+    ("clients_keep_their_connections", |_| {
+        with(Driver::Ours, clients_keep_their_connections)
     }),
 ];
 
@@ -272,21 +276,56 @@ fn routed() -> Result<()> {
 
 /// PPP, Ethernet and IP, each on a channel of its own, all busy at once.
 fn three_clients_at_once() -> Result<()> {
+    with_three_clients(|_, exchange| exchange())
+}
+
+/// A modem crashes and loses its firmware, and later it is reset: whoever uses it notices that nothing
+/// comes for a while, and that Ethernet has no carrier, and goes on afterwards.
+fn clients_keep_their_connections() -> Result<()> {
+    let uevents = Uevents::from_now()?;
+    with_three_clients(|modem, exchange| {
+        exchange()?;
+        firmware::remove()?;
+        modem.modem().crash(Crash::Reboot);
+        let carrier = || fs::read_to_string("/sys/class/net/nas0/carrier").unwrap_or_default();
+        plugged::wait_until("the carrier is lost", || carrier() == "0\n")?;
+        firmware::install()?;
+        plugged::wait_until("the line is up again", || {
+            // What is asked for was asked for when there were no files.
+            firmware::refuse();
+            modem.times_told(&uevents, "line-up") == 2
+        })?;
+        ensure!(carrier() == "1\n", "there is no carrier");
+        exchange().context("after a crash")?;
+        usbfs::reset(modem.device())?;
+        modem.await_told(&uevents, "line-up", 3)?;
+        exchange().context("after a reset")
+    })
+}
+
+/// Plays a scenario with a modem that three clients use, and what has all of them exchange something
+/// at once.
+fn with_three_clients(
+    play: impl FnOnce(&Plugged, &dyn Fn() -> Result<()>) -> Result<()>,
+) -> Result<()> {
     let mut provider = bridged_provider()?;
     let kind = Encapsulation::PppLlc;
     provider.ppp(PPP, kind, Authentication::Chap, PPP_PROVIDER)?;
     provider.routed(ROUTED, Encapsulation::RoutedLlc, ROUTED_PROVIDER)?;
-    let (_modem, atm) = plug(&mut provider, alive())?;
+    let (modem, atm) = plug(&mut provider, alive())?;
     let mut ppp = dial(&atm, PASSWORD, "llc-encaps")?;
     let _bridge = bridge(&atm, BRIDGED, "0", &["-e", "0", "-p", "1"])?;
     let _client = provider.explain(ask_for_address())?;
     let _router = bridge(&atm, ROUTED, "1", &["-e", "0", "-p", "0"])?;
     ip(&["address", "add", "10.66.0.2/24", "dev", "nas1"])?;
     provider.explain(ppp.await_words("local  IP address 10.64.0.2"))?;
+    provider.explain(ppp.explain(play(&modem, &|| exchange_with_each(&provider))))
+}
+
+fn exchange_with_each(provider: &Provider) -> Result<()> {
     std::thread::scope(|scope| {
         let addresses = [PPP_PROVIDER, BRIDGED_PROVIDER, ROUTED_PROVIDER];
         let exchanges = addresses.map(|address| {
-            let provider = &provider;
             scope.spawn(move || {
                 let exchanged = provider.service(address)?.exchange(SOME);
                 exchanged.with_context(|| format!("with {address}"))
