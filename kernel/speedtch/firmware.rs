@@ -50,7 +50,7 @@ impl SpeedTouch {
         modem.phase("the read before the upload");
         match self.read_block(stop, modem) {
             Err(Error::Failed(ETIMEDOUT)) => Ok(()),
-            read => modem.tolerate(read, fmt!("read before the upload failed")),
+            read => modem.tolerate(read, fmt!("read BLOCK0 from modem failed")),
         }
     }
 

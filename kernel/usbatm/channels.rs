@@ -155,8 +155,8 @@ impl Choice {
 fn complain(of: &device::Device, alternate: u32, error: kernel::error::Error) {
     dev_err!(
         of,
-        "setting interface to {} failed: {:?}\n",
+        "setting interface to {} failed ({})!\n",
         alternate,
-        error
+        error.to_errno()
     );
 }

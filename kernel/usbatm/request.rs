@@ -77,8 +77,8 @@ impl Modem {
         self.device().control_out(stop, request, data, timeout)
     }
 
-    /// Goes on after a step that a modem may fail and work all the same: an error is logged, after
-    /// the words `failed`. That of a modem that is gone is returned.
+    /// Goes on after a step that a modem may fail and work all the same: an error is logged, as a
+    /// number after the words `failed`. That of a modem that is gone is returned.
     pub fn tolerate<T>(
         &self,
         step: kthread::Result<T>,
@@ -87,7 +87,7 @@ impl Modem {
         match step {
             Ok(_) => Ok(()),
             Err(Error::Failed(error)) if !is_gone(error) => {
-                dev_warn!(self, "{}: {:?}\n", failed, error);
+                dev_warn!(self, "{} ({})!\n", failed, error.to_errno());
                 Ok(())
             }
             Err(error) => Err(error),

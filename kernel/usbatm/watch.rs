@@ -186,9 +186,9 @@ impl<M: Minidriver> Look<'_, M> {
             let number = self.line.number();
             dev_warn!(
                 self.modem,
-                "ATM dev {}: error {:?} fetching device status\n",
+                "ATM dev {}: error {} fetching device status\n",
                 number,
-                error
+                error.to_errno()
             );
         }
         is_first

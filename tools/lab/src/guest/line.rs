@@ -71,6 +71,7 @@ fn half_mute_modem_is_left_in_peace() -> Result<()> {
 fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
     const QUESTIONS: usize = 6;
     modules::load(Driver::Ours)?;
+    let log = Kmsg::from_now();
     let uevents = Uevents::from_now()?;
     let modem = Plugged::new(options(1).running())?;
     let atm = modem.await_up()?;
@@ -91,6 +92,11 @@ fn mute_modem_with_traffic_is_left_in_peace() -> Result<()> {
     let told = modem.told(&uevents);
     let is_fault = |event: &String| event != "usable" && event != "line-up";
     ensure!(!told.iter().any(is_fault), "user space was told {told:?}");
+    // What the C driver says, too.
+    ensure!(
+        log.has("error -32 fetching device status"),
+        "the log does not say that it is mute"
+    );
     modem.await_file("phase", "watching the line")
 }
 

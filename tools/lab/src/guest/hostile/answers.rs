@@ -82,7 +82,7 @@ pub fn refused_settings_are_tolerated() -> Result<()> {
     let atm = modem.await_up()?;
     for step in &steps {
         let text = format!(
-            "the modem did not take setting {:#04x}: EPIPE",
+            "the modem did not take setting {:#04x} (-32)!",
             step.setup.value
         );
         ensure!(
