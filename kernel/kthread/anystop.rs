@@ -162,6 +162,23 @@ impl AnyStop {
     }
 
     /// Sleeps until the given time, by a high-resolution timer; not at all if it has passed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::{prelude::*, time::{Delta, Instant}};
+    /// # use kthread::AnyStop;
+    /// # fn pulse(stop: &AnyStop, steps: &[fn()]) -> kthread::Result {
+    /// // Ten milliseconds from one to the next, however long a step takes.
+    /// let mut next = Instant::now();
+    /// for step in steps {
+    ///     stop.sleep_until(next)?;
+    ///     step();
+    ///     next = next + Delta::from_millis(10);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn sleep_until(&self, time: Instant<Monotonic>) -> Result<(), Stopped> {
         self.check()?;
@@ -194,6 +211,22 @@ impl AnyStop {
     /// Waits as [`Self::wait`] does, but gives up after the given time: `false` then.
     ///
     /// That may take a few of the kernel's timer ticks longer, and is never shorter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::{prelude::*, time::Delta};
+    /// # use kthread::{AnyStop, Completion};
+    /// # struct Request {
+    /// #     answered: Completion,
+    /// # }
+    /// # fn ask(stop: &AnyStop, request: &Request) -> kthread::Result {
+    /// if !stop.wait_timeout(&request.answered, Delta::from_millis(50))? {
+    ///     return Err(ETIMEDOUT.into());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn wait_timeout(&self, completion: &Completion, time: Delta) -> Result<bool, Stopped> {
         self.wait_by(clock::after(time), |until| completion.wait_until(until))

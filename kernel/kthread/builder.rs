@@ -174,6 +174,27 @@ impl<'a> Builder<'a> {
     ///
     /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
     /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::{cpu::CpuId, prelude::*};
+    /// # use kthread::{Builder, Scope, Stop, Thread};
+    /// # struct Journal;
+    /// # impl Journal {
+    /// #     fn write_back(&mut self, stop: &Stop) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// # }
+    /// # fn example(scope: &Scope, mut journal: Journal, cpu: CpuId) -> Result<Thread<()>> {
+    /// // Writes to a disk, which is away while the machine sleeps.
+    /// Builder::new(fmt!("journal"))
+    ///     .nice(5)
+    ///     .on_cpu(cpu)
+    ///     .freezable()
+    ///     .spawn(scope, move |stop| journal.write_back(stop))
+    /// # }
+    /// ```
     pub fn freezable(mut self) -> Self {
         self.freezable = true;
         self
@@ -230,6 +251,31 @@ impl<'a> Builder<'a> {
     /// If the body ends without a value before that, its error is returned, and the thread is
     /// gone. Otherwise as [`Self::spawn`]. If the caller is killed or stopped while it waits, the
     /// thread is stopped, as with [`Thread::wait_ready`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::{prelude::*, time::Delta};
+    /// # use kthread::{Builder, Scope, Stop, Thread};
+    /// # struct Sensor;
+    /// # impl Sensor {
+    /// #     fn calibrate(&mut self, stop: &Stop) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// #     fn sample(&mut self) {}
+    /// # }
+    /// # fn probe(scope: &Scope, mut sensor: Sensor) -> Result<Thread<()>> {
+    /// // The probe fails with what the calibration fails with.
+    /// Builder::new(fmt!("sensor")).spawn_ready(scope, move |stop: &Stop| {
+    ///     sensor.calibrate(stop)?;
+    ///     stop.ready();
+    ///     loop {
+    ///         stop.sleep(Delta::from_millis(100))?;
+    ///         sensor.sample();
+    ///     }
+    /// })
+    /// # }
+    /// ```
     pub fn spawn_ready<T, F>(self, scope: &Scope, body: F) -> kernel::error::Result<Thread<T>>
     where
         T: Send + 'static,

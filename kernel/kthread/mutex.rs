@@ -156,6 +156,20 @@ impl AnyStop {
     }
 
     /// Locks the mutex, if that takes no longer than the given time: nothing otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::time::Delta;
+    /// # use kthread::{AnyStop, RtMutex};
+    /// # fn body(stop: &AnyStop, counters: &RtMutex<u64>) -> kthread::Result {
+    /// // It can be counted the next time as well.
+    /// if let Some(mut counters) = stop.lock_timeout(counters, Delta::from_millis(1))? {
+    ///     *counters += 1;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
     pub fn lock_timeout<'a, T: ?Sized>(
         &self,

@@ -133,6 +133,23 @@ impl Stop {
 
     /// Sleeps until there is a signal that the thread has asked for, and takes those that there
     /// are: one at least.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kthread::{Signal, Stop};
+    /// # fn body(stop: &Stop, dump: fn(), reload: fn()) -> kthread::Result {
+    /// stop.listen(&[Signal::HUP, Signal::USR1]);
+    /// loop {
+    ///     for signal in stop.wait_signals()? {
+    ///         match signal {
+    ///             Signal::HUP => reload(),
+    ///             _ => dump(),
+    ///         }
+    ///     }
+    /// }
+    /// # }
+    /// ```
     #[track_caller]
     pub fn wait_signals(&self) -> Result<Signals, Stopped> {
         // First of all, lest a flood of signals hide it.

@@ -82,6 +82,23 @@ impl<T: Send + 'static> Thread<T> {
     /// All its waits return [`Stopped`](crate::Stopped) from now on; where somebody else is at
     /// stopping it, from when that one has got to it. Never sleeps, so it may be called in atomic
     /// context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kthread::{Outcome, Thread};
+    /// # fn end(ports: &[Thread<u64>]) -> u64 {
+    /// // All of them end side by side: that takes as long as the slowest does.
+    /// ports.iter().for_each(Thread::ask_stop);
+    /// let mut packets = 0;
+    /// for port in ports {
+    ///     if let Outcome::Ended(count) = port.join() {
+    ///         packets += count;
+    ///     }
+    /// }
+    /// # packets
+    /// # }
+    /// ```
     pub fn ask_stop(&self) {
         self.0.ask();
     }
@@ -124,7 +141,17 @@ impl<T: Send + 'static> Thread<T> {
         self.0.join_within(time)
     }
 
-    /// Whether the body has ended. A [`Self::join`] is short then.
+    /// Whether the body has ended. A [`Self::join`] is short then. Never sleeps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kthread::Thread;
+    /// # fn show(upload: &Thread<()>) -> &'static str {
+    /// // For a file in sysfs, say: whoever reads it does not want to wait.
+    /// if upload.is_finished() { "done" } else { "uploading" }
+    /// # }
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.kthread().life().is_ended()
     }
