@@ -102,6 +102,9 @@ fn waiting(means: Means) -> Result<()> {
     let receiver = Caller::start("a receiver", callers::GOES, move || {
         empty.receive(&mut [0; 1500]).map(drop)
     });
+    // One that begins to receive when the modem is gone is told of the end, not of an error.
+    sender.await_asleep()?;
+    receiver.await_asleep()?;
     take_away(&modem, means)?;
     sender.end()?;
     receiver.end()?;

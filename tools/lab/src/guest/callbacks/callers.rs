@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::{Pid, gettid};
 
 use crate::guest::atmpvc::{Pvc, REQUESTS, request};
 use crate::guest::plugged::{LIMIT, Plugged, wait_until};
@@ -44,6 +45,8 @@ impl Ends {
 /// One who calls, over and over.
 pub struct Caller {
     name: &'static str,
+    /// Its thread, as it is known under `/proc/self/task`.
+    thread: Pid,
     ends: Ends,
     calls: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
@@ -57,26 +60,43 @@ impl Caller {
         ends: Ends,
         mut call: impl FnMut() -> io::Result<()> + Send + 'static,
     ) -> Self {
-        let (calls, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+        let (calls, is_over) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (sender, end) = channel();
-        let caller = Self {
-            name,
-            ends,
-            calls: calls.clone(),
-            is_over: Arc::clone(&is_over),
-            end,
-        };
+        let (herald, thread) = channel();
+        let (its_calls, its_over) = (Arc::clone(&calls), Arc::clone(&is_over));
         thread::spawn(move || {
+            let _ = herald.send(gettid());
             let mut error = None;
-            while error.is_none() && !is_over.load(Ordering::Relaxed) {
+            while error.is_none() && !its_over.load(Ordering::Relaxed) {
                 error = call().err();
-                calls.fetch_add(1, Ordering::Relaxed);
+                its_calls.fetch_add(1, Ordering::Relaxed);
             }
             // What it has open, it has to close before it counts as done.
             drop(call);
             let _ = sender.send(error);
         });
-        caller
+        Self {
+            name,
+            thread: thread.recv().expect("it says so first"),
+            ends,
+            calls,
+            is_over,
+            end,
+        }
+    }
+
+    /// Waits until it is in a call that keeps it waiting.
+    pub fn await_asleep(&self) -> Result<()> {
+        let stat = format!("/proc/self/task/{}/stat", self.thread);
+        wait_until(&format!("{} waits", self.name), || {
+            let stat = fs::read_to_string(&stat).unwrap_or_default();
+            // The second field, the name, may have anything in it.
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, fields)| fields.starts_with('S'))
+        })
     }
 
     /// Waits until it has begun to call, and is at it.
