@@ -101,8 +101,10 @@ pub fn names() -> Result<Vec<String>> {
 /// Plays the scenario of this name.
 pub fn run(name: &str, host: &Host) -> Result<()> {
     let result = play(name, host);
-    // Whatever it was about, it leaves the guest as it found it.
-    modules::unload().and(result)
+    // Whatever it was about, it leaves the guest as it found it. If it failed, that is why the
+    // modules may be in use.
+    let unloaded = modules::unload();
+    result.and(unloaded)
 }
 
 fn play(name: &str, host: &Host) -> Result<()> {
