@@ -369,11 +369,14 @@ impl Vm {
 ///
 /// QEMU has the fault up to 8.0: there a processor's translation of an instruction that another
 /// one writes at that moment may stay.
+///
+/// Or whether QEMU itself did something that it must not, which nothing in a guest can excuse.
 pub fn died_of_emulation(error: &anyhow::Error) -> bool {
     let failure = error.downcast_ref::<Failure>();
     failure.is_some_and(|failure| {
         let what = failure.what();
-        what.starts_with("the guest died") && what.contains("Oops: int3")
+        what.starts_with("the guest died")
+            && (what.contains("Oops: int3") || what.contains("QEMU ended with signal: 11"))
     })
 }
 
@@ -457,6 +460,13 @@ mod tests {
         ));
         assert!(!died(
             "the guest died: [   50.423762] Oops: 0002 [#1] SMP NOPTI"
+        ));
+        assert!(died(
+            "the guest died without a word (QEMU ended with signal: 11 (SIGSEGV))"
+        ));
+        // Somebody ended it.
+        assert!(!died(
+            "the guest died without a word (QEMU ended with signal: 9 (SIGKILL))"
         ));
         assert!(!died("the kernel reported: Oops: int3: 0000"));
         assert!(!died_of_emulation(&anyhow::anyhow!("something else")));
