@@ -297,11 +297,25 @@ bool threadline_wait_reached_breakable(struct wait_queue_head *queue,
 bool threadline_wait_until(struct completion *x, s64 ns);
 bool threadline_wait_until(struct completion *x, s64 ns)
 {
+	unsigned long flags;
+	bool reached;
+
 	might_sleep();
-	return ___swait_event(x->wait,
-			      ___wait_cond_timeout(try_wait_for_completion(x)),
-			      THREADLINE_WAITS, threadline_ticks_until(ns),
-			      __ret = schedule_timeout(__ret)) > 0;
+	reached = ___swait_event(x->wait,
+				 ___wait_cond_timeout(try_wait_for_completion(x)),
+				 THREADLINE_WAITS, threadline_ticks_until(ns),
+				 __ret = schedule_timeout(__ret)) > 0;
+
+	/*
+	 * The kernel's own waits hold the lock from the last look at the count
+	 * until they are out of the queue. This one does not: a complete() may
+	 * have woken it in between, which was meant for another.
+	 */
+	raw_spin_lock_irqsave(&x->wait.lock, flags);
+	if (x->done)
+		swake_up_locked(&x->wait, 0);
+	raw_spin_unlock_irqrestore(&x->wait.lock, flags);
+	return reached;
 }
 
 /*

@@ -122,6 +122,7 @@ cases! {
     stopping::stop_while_waiting_for_completion,
     stopping::stop_while_waiting_with_timeout,
     stopping::timeout_and_completion_are_told_apart,
+    stopping::completion_is_not_lost_on_who_leaves,
     stopping::time_that_has_passed_is_not_slept,
     stopping::stop_is_sticky,
     stopping::stop_before_first_run,

@@ -70,7 +70,7 @@ fn strays(stop: &Stop, is_home: impl Fn(CpuId) -> bool) -> kthread::Result<u32> 
 }
 
 /// The CPUs that are online, as a thread can be started there.
-fn online(bench: &Bench<'_>) -> core::result::Result<KVec<CpuId>, Reason> {
+pub(crate) fn online(bench: &Bench<'_>) -> core::result::Result<KVec<CpuId>, Reason> {
     let scope = bench.scope()?;
     let mut online = KVec::new();
     for cpu in cpus() {

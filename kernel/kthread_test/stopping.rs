@@ -10,7 +10,9 @@ use crate::bench::{
     Passed,
     Verdict, //
 };
+use crate::scheduling::online;
 use kernel::{
+    cpu::CpuId,
     prelude::*,
     sync::{
         aref::ARef,
@@ -19,7 +21,10 @@ use kernel::{
     },
     task::Task,
     time::{
-        delay::fsleep,
+        delay::{
+            fsleep,
+            udelay, //
+        },
         Delta,
         Instant,
         Monotonic, //
@@ -35,6 +40,7 @@ use kthread::{
 };
 
 const FOR_EVER: Delta = Delta::from_secs(1_000_000);
+const LONG: Delta = Delta::from_secs(20);
 
 /// A thread that is up, and sleeps until it is stopped.
 fn sleeper(scope: &Scope) -> Result<Thread<()>> {
@@ -89,6 +95,51 @@ pub(crate) fn timeout_and_completion_are_told_apart(bench: &Bench<'_>) -> Verdic
         Ok([nothing, once, twice, all, again])
     })?;
     claim!(thread.join() == Outcome::Ended([false, true, false, true, false]));
+    Ok(Passed::Now)
+}
+
+/// Two give up waiting for a completion, and it comes just as the second does, again and again: if
+/// neither has taken it, it is for another, who waits on.
+pub(crate) fn completion_is_not_lost_on_who_leaves(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let online = online(bench)?;
+    let here = CpuId::current();
+    // They leave one after the other, while it is completed elsewhere.
+    let elsewhere = online.iter().find(|&&cpu| cpu != here);
+    let elsewhere = elsewhere.copied().unwrap_or(here);
+    for round in 0..300 {
+        let (done, over, left) = (event()?, event()?, Count::new()?);
+        let spawn_hasty = || {
+            let (done, over, left) = (done.clone(), over.clone(), left.clone());
+            let body = move |stop: &Stop| {
+                let came = stop.wait_timeout(&done, Delta::from_millis(12))?;
+                left.up();
+                // The next leaves at once: the end of a thread takes longer.
+                stop.wait(&over)?;
+                Ok(came)
+            };
+            let hasty = Builder::new(fmt!("hasty")).on_cpu(elsewhere);
+            hasty.spawn(&scope, body)
+        };
+        let hasty = [spawn_hasty()?, spawn_hasty()?];
+        let patient = Builder::new(fmt!("patient")).spawn(&scope, {
+            let done = done.clone();
+            move |stop: &Stop| Ok(stop.wait(&done)?)
+        })?;
+        while left.get() == 0 {
+            udelay(Delta::from_micros(1));
+        }
+        udelay(Delta::from_micros(round % 64));
+        done.complete();
+        over.complete_all();
+        for thread in hasty {
+            // It took what is now missing.
+            if thread.join() == Outcome::Ended(true) {
+                done.complete();
+            }
+        }
+        claim!(patient.join_within(LONG) == Some(Outcome::Ended(())));
+    }
     Ok(Passed::Now)
 }
 
