@@ -10,6 +10,8 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/rtmutex.h>
 #include <linux/sched/signal.h>
 #include <linux/swait.h>
@@ -426,10 +428,20 @@ static enum hrtimer_restart threadline_ring(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+static bool threadline_rt_mutex_is_own(struct rt_mutex *lock)
+{
+	/* Its lowest bit says whether somebody waits. */
+	return ((unsigned long)READ_ONCE(lock->rtmutex.owner) & ~1UL) ==
+	       (unsigned long)current;
+}
+
 /*
  * Locks @lock, unless a signal comes or CLOCK_MONOTONIC shows @ns; whether it
  * did. An rt_mutex has no wait with a limit, so a limit comes as a signal too,
  * which is left to the caller to discard.
+ *
+ * Who holds it already waits for that, too: the kernel's own function would warn
+ * and keep it for ever, whatever comes.
  */
 bool threadline_rt_mutex_lock_until(struct rt_mutex *lock, s64 ns);
 bool threadline_rt_mutex_lock_until(struct rt_mutex *lock, s64 ns)
@@ -437,6 +449,12 @@ bool threadline_rt_mutex_lock_until(struct rt_mutex *lock, s64 ns)
 	struct threadline_alarm alarm = { .task = current };
 	bool locked;
 
+	if (threadline_rt_mutex_is_own(lock)) {
+		pr_warn_ratelimited("kthread: %s/%d waits for a lock that it holds itself\n",
+				    current->comm, task_pid_nr(current));
+		threadline_sleep_until(ns);
+		return false;
+	}
 	if (ns == KTIME_MAX)
 		return !rt_mutex_lock_interruptible(lock);
 

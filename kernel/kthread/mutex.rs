@@ -37,8 +37,11 @@ use kernel::{
 ///
 /// A body locks it through [`AnyStop::lock`], so that a stop breaks the wait. [`lock`](Lock::lock)
 /// sleeps too, but can't be broken; [`try_lock`](Lock::try_lock) doesn't sleep, but must not be
-/// called in an interrupt, since the holder has to be a thread. A thread that locks it twice waits
-/// for itself, for ever.
+/// called in an interrupt, since the holder has to be a thread.
+///
+/// A thread that locks it twice waits for itself: through an `AnyStop` until the limit or a stop
+/// comes, which the log tells of, and else for ever. Of threads that wait for each other in a ring,
+/// the kernel finds the last, warns, and keeps it for ever; no limit helps there, and no stop.
 ///
 /// C header: [`include/linux/rtmutex.h`](srctree/include/linux/rtmutex.h)
 ///

@@ -215,6 +215,7 @@ cases! {
     scheduling::mutex_lets_inversion_happen,
     scheduling::rt_mutex_inherits_priority,
     scheduling::stop_while_locking,
+    scheduling::stop_while_locking_twice,
     scheduling::lock_gives_up_in_time,
     scheduling::shield_ends_while_locking,
     conditions::condition_loses_no_notification,

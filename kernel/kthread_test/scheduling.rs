@@ -267,6 +267,25 @@ pub(crate) fn stop_while_locking(bench: &Bench<'_>) -> Verdict {
     Ok(Passed::Now)
 }
 
+/// A body that waits for itself can be stopped, and has its limits.
+pub(crate) fn stop_while_locking_twice(bench: &Bench<'_>) -> Verdict {
+    let scope = bench.scope()?;
+    let lock = Arc::pin_init(new_rt_mutex!(()), GFP_KERNEL)?;
+    let thread = Builder::new(fmt!("twice")).spawn_ready(&scope, {
+        let lock = lock.clone();
+        move |stop: &Stop| {
+            let _held = stop.lock(&lock)?;
+            let again = stop.lock_timeout(&lock, MOMENT)?.is_some();
+            stop.ready();
+            // Waits for the owner, who stops it.
+            Ok((again, stop.lock(&lock).is_ok()))
+        }
+    })?;
+    claim!(thread.stop() == Outcome::Ended((false, false)));
+    claim!(lock.try_lock().is_some());
+    Ok(Passed::Now)
+}
+
 /// The first limit passes while the lock is held, the others don't.
 pub(crate) fn lock_gives_up_in_time(bench: &Bench<'_>) -> Verdict {
     let scope = bench.scope()?;
