@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Refuses the transfers that bring a modem's cells while it is loaded, as a host controller does
- * that has no time left on its bus, or no memory.
+ * that has no time left on its bus, or no memory; or those that take its cells, or those that ask
+ * it something.
  *
  * Or takes those that bring it firmware, and keeps who submits one until it has ended, as may
  * happen to anyone who loses the processor there.
@@ -16,8 +17,8 @@
 
 #define VENDOR 0x06b9
 #define PRODUCT 0x4061
-/* Where its cells come from, and its firmware goes to. */
-#define DATA_IN 7
+/* Where its cells go, and its firmware. */
+#define DATA 7
 #define FIRMWARE_OUT 5
 
 static int error = ENOMEM;
@@ -28,6 +29,14 @@ static bool isochronous;
 module_param(isochronous, bool, 0444);
 MODULE_PARM_DESC(isochronous, "whether isochronous transfers are refused, and not those in bulk");
 
+static bool sent;
+module_param(sent, bool, 0444);
+MODULE_PARM_DESC(sent, "whether transfers of cells to the modem are refused, and not from it");
+
+static bool questions;
+module_param(questions, bool, 0444);
+MODULE_PARM_DESC(questions, "whether questions of its driver are refused, and nothing else");
+
 static bool late;
 module_param(late, bool, 0444);
 MODULE_PARM_DESC(late, "whether none is refused, and those with firmware are returned from late");
@@ -36,11 +45,25 @@ static struct usb_device *modem;
 static const struct hc_driver *real;
 static struct hc_driver ours;
 
+static bool has_cells(const struct urb *urb)
+{
+	return !usb_pipein(urb->pipe) == sent && usb_pipeendpoint(urb->pipe) == DATA &&
+	       (isochronous ? usb_pipeisoc(urb->pipe) : usb_pipebulk(urb->pipe));
+}
+
+static bool is_question(const struct urb *urb)
+{
+	const struct usb_ctrlrequest *request = (const void *)urb->setup_packet;
+
+	return usb_pipecontrol(urb->pipe) && usb_pipein(urb->pipe) &&
+	       (request->bRequestType & USB_TYPE_MASK) == USB_TYPE_VENDOR;
+}
+
 static bool is_refused(const struct urb *urb)
 {
-	return !late && urb->dev == modem && usb_pipein(urb->pipe) &&
-	       usb_pipeendpoint(urb->pipe) == DATA_IN &&
-	       (isochronous ? usb_pipeisoc(urb->pipe) : usb_pipebulk(urb->pipe));
+	if (late || urb->dev != modem)
+		return false;
+	return questions ? is_question(urb) : has_cells(urb);
 }
 
 static bool is_kept(const struct urb *urb)
