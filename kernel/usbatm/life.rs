@@ -170,6 +170,8 @@ impl<M: Minidriver> Life<M> {
     pub(crate) fn pause(&self) {
         self.awake.pause();
         self.stop_threads();
+        // One of them may have wanted the modem back meanwhile.
+        self.awake.pause();
         self.pause_traffic();
         // What comes after that is no relapse.
         self.relapses.store(0, Relaxed);
