@@ -19,8 +19,9 @@
 //!
 //! # When a transfer fails
 //!
-//! Then its cells are lost, and the packets that wait, wait a moment longer: the handler does not
-//! submit another one, so that an endpoint that fails at once can't keep a processor busy.
+//! Then its cells are lost, and the packets that wait, wait a moment longer: nobody submits another
+//! one, so that an endpoint that fails at once can't keep a processor busy, and many packets at once
+//! are not many failures.
 
 use crate::{
     traffic::{
@@ -78,7 +79,8 @@ struct State {
     /// Whether transfers are to be under way.
     flowing: bool,
     waiting: Queue<OutgoingSkb>,
-    /// Whether no transfer was idle when one was looked for, and none has ended since.
+    /// Whether packets wait for somebody else: no transfer was idle when one was looked for, or one
+    /// failed, and none has ended since.
     busy: bool,
     /// Whether that was so while there were not all transfers yet that there may be, and somebody is
     /// to see whether it still is.
@@ -117,6 +119,7 @@ impl Tx {
         let mut state = self.state.lock();
         let before = state.traffic.replace(traffic.clone());
         state.flowing = true;
+        state.busy = false;
         drop(state);
         drop(before);
     }
@@ -161,7 +164,7 @@ impl Tx {
         let sender = ptr::from_ref(skb.vcc());
         state.waiting.push(skb);
         if state.busy {
-            // The first transfer that ends takes it along.
+            // The first transfer that ends takes it along, or the revival does.
             return Ok(());
         }
         self.pump(stream, &mut state);
@@ -322,6 +325,7 @@ impl State {
         if self.complaint.is_due() {
             traffic.complain("sending", error);
         }
+        self.busy = true;
         traffic.queue_revival();
     }
 

@@ -30,6 +30,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     ("life::refused_reception_is_a_failure", |_| {
         refused_reception_is_a_failure()
     }),
+    ("life::burst_that_fails_is_no_end", |_| {
+        burst_that_fails_is_no_end()
+    }),
     ("life::stalled_modem_is_brought_back", |_| {
         crashed_modem_is_brought_back(Crash::Stall)
     }),
@@ -122,6 +125,43 @@ fn refused_reception_is_a_failure() -> Result<()> {
     kept.works()
 }
 
+/// Many packets that are wanted to be sent at once, while nothing can be sent, are no reason to
+/// take the modem for dead.
+fn burst_that_fails_is_no_end() -> Result<()> {
+    /// More than failures that a modem is given up for, in a row.
+    const PACKETS: usize = 60;
+    let mut kept = Kept::of(options(1).running())?;
+    let uevents = Uevents::from_now()?;
+    let log = Kmsg::from_now();
+    modules::insmod(Driver::Ours, "usb_refuse", "sent=1")?;
+    for _ in 0..PACKETS {
+        kept.pvc.send(&[0x5a; 40])?;
+    }
+    look_now(&kept.modem);
+    let has_failed = || kept.modem.times_told(&uevents, "failed") > 0;
+    wait_until("it is looked at", || {
+        log.has("DSL line goes up") || has_failed()
+    })?;
+    ensure!(
+        log.has("sending cells failed: ENOMEM"),
+        "nothing was refused"
+    );
+    ensure!(!has_failed(), "it is taken for dead");
+    modules::rmmod("usb_refuse")?;
+    wait_until("something is sent again", || {
+        kept.atm.traffic().is_ok_and(|traffic| traffic.rx > 1) || {
+            let _ = kept.pvc.send(&[0x5a; 40]);
+            false
+        }
+    })
+}
+
+/// Has the modem looked at now: it tells something of its line.
+fn look_now(modem: &Plugged) {
+    let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
+    modem.modem().say(INTERRUPT_IN, [up]);
+}
+
 /// A modem that fails each time soon after it was brought back is brought back at once the first
 /// time. From then on it is left alone before, unless somebody wants it.
 fn relapsing_modem_is_left_alone() -> Result<()> {
@@ -130,9 +170,7 @@ fn relapsing_modem_is_left_alone() -> Result<()> {
     let usable = |modem: &Plugged| modem.times_told(&uevents, "usable");
     let fail = |modem: &Plugged| {
         modem.modem().crash(Crash::Stall);
-        // So that it is looked at now.
-        let up = Said::Bytes(LineEvent::GoesUp.to_packet().into());
-        modem.modem().say(INTERRUPT_IN, [up]);
+        look_now(modem);
     };
     fail(&kept.modem);
     wait_until("it is back", || usable(&kept.modem) == 2)?;
