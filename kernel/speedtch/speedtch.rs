@@ -153,6 +153,8 @@ impl Minidriver for SpeedTouch {
     fn is_alive(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<bool> {
         match modem.ask::<1>(stop, protocol::STATUS_7, ALIVE_TIMEOUT) {
             Ok(_) => Ok(true),
+            // It was not asked. Firmware for one that has it would take its line down.
+            Err(Error::Failed(ENOMEM)) => Err(ENOMEM.into()),
             Err(Error::Failed(_)) => Ok(false),
             Err(Error::Stopped) => Err(Error::Stopped),
         }

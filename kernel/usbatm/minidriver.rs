@@ -114,7 +114,7 @@ pub trait Minidriver: InModule + Send + Sync + Sized + 'static {
     ) -> Result<Self>;
 
     /// Whether the modem runs already, so that [`heavy_init`](Self::heavy_init) is left out. A
-    /// modem that does not answer is `Ok(false)`; an error gives it up.
+    /// modem that does not answer is `Ok(false)`; an error, that it could not be asked.
     fn is_alive(&self, stop: &AnyStop, modem: &Modem) -> kthread::Result<bool> {
         let _ = (stop, modem);
         Ok(false)

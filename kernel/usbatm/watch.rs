@@ -128,11 +128,16 @@ impl<M: Minidriver> Look<'_, M> {
             self.notes.failures = 0;
             return Ok(if is_first { RECHECK } else { M::POLL });
         }
-        if self.minidriver.is_alive(self.stop, self.modem)? {
-            self.notes.failures = 0;
-            return Ok(M::POLL);
+        match self.minidriver.is_alive(self.stop, self.modem) {
+            Ok(true) => {
+                self.notes.failures = 0;
+                return Ok(M::POLL);
+            }
+            Ok(false) => self.notes.failures += 1,
+            // It could not be asked, which is no failure of its.
+            Err(Error::Failed(_)) => {}
+            Err(Error::Stopped) => return Err(Error::Stopped),
         }
-        self.notes.failures += 1;
         if self.notes.failures == PATIENCE {
             return Err(error.into());
         }

@@ -12,7 +12,7 @@ use super::super::removal::Means;
 use super::super::scenarios::Scenario;
 use super::super::surface::fill;
 use super::super::uevents::Uevents;
-use super::super::{modules, usbfs};
+use super::super::{firmware, modules, usbfs};
 use super::{WAITING, gone};
 use crate::protocol::Driver;
 
@@ -32,6 +32,9 @@ pub const SCENARIOS: &[(&str, Scenario)] = &[
     }),
     ("life::burst_that_fails_is_no_end", |_| {
         burst_that_fails_is_no_end()
+    }),
+    ("life::unasked_modem_takes_no_firmware", |_| {
+        unasked_modem_takes_no_firmware()
     }),
     ("life::stalled_modem_is_brought_back", |_| {
         crashed_modem_is_brought_back(Crash::Stall)
@@ -154,6 +157,25 @@ fn burst_that_fails_is_no_end() -> Result<()> {
             false
         }
     })
+}
+
+/// A modem that could not be asked whether it has its firmware may have it, and a line that is up.
+fn unasked_modem_takes_no_firmware() -> Result<()> {
+    firmware::install()?;
+    let modem = Plugged::new(options(1).running())?;
+    modem.await_configured()?;
+    modules::insmod(Driver::Ours, "usb_refuse", "questions=1")?;
+    modules::load(Driver::Ours)?;
+    modem.await_file(
+        "last_error",
+        "asking whether it is alive failed: no memory (ENOMEM)",
+    )?;
+    modules::rmmod("usb_refuse")?;
+    modem.retry()?;
+    modem.await_up()?;
+    let sent = modem.file("firmware_sent");
+    ensure!(sent == "0", "it took {sent} bytes of firmware");
+    Ok(())
 }
 
 /// Has the modem looked at now: it tells something of its line.
