@@ -384,6 +384,10 @@ impl<M: Minidriver> Life<M> {
         let before = this.relapses.load(Relaxed);
         let relapses = BackOff::relapses(before, began.elapsed().as_millis());
         this.relapses.store(relapses, Relaxed);
+        if relapses > 1 {
+            // To bring it back as it was has not helped.
+            this.modem.make_unsure();
+        }
         while Self::start(this).is_err() {
             stop.sleep(Self::NO_THREAD_PAUSE)?;
         }

@@ -1,7 +1,7 @@
 //! A modem fails, or is reset: it is brought back, and its connections are kept.
 
 use anyhow::{Context, Result, ensure};
-use modem::{Crash, Fault, Said};
+use modem::{Crash, Fault, Said, What};
 use wire::speedtch::{INTERRUPT_IN, LineEvent};
 
 use super::super::atmpvc::Pvc;
@@ -185,7 +185,7 @@ fn look_now(modem: &Plugged) {
 }
 
 /// A modem that fails each time soon after it was brought back is brought back at once the first
-/// time. From then on it is left alone before, unless somebody wants it.
+/// time. From then on it is left alone before, unless somebody wants it, and reset.
 fn relapsing_modem_is_left_alone() -> Result<()> {
     let uevents = Uevents::from_now()?;
     let mut kept = Kept::of(options(1).running())?;
@@ -194,15 +194,21 @@ fn relapsing_modem_is_left_alone() -> Result<()> {
         modem.modem().crash(Crash::Stall);
         look_now(modem);
     };
+    let was_reset = |modem: &Plugged| {
+        let events = modem.modem().events();
+        events.iter().any(|event| matches!(event.what, What::Reset))
+    };
     fail(&kept.modem);
     wait_until("it is back", || usable(&kept.modem) == 2)?;
     kept.works()?;
+    ensure!(!was_reset(&kept.modem), "it was reset at once");
     fail(&kept.modem);
     kept.modem.await_file("phase", WAITING)?;
     ensure!(usable(&kept.modem) == 2, "it was brought back before");
     kept.modem.retry()?;
     wait_until("it is back", || usable(&kept.modem) == 3)?;
     kept.works()?;
+    ensure!(was_reset(&kept.modem), "it was brought back as it was");
     // What is wanted while it is up is not wanted of one that fails later.
     kept.modem.retry()?;
     fail(&kept.modem);
