@@ -34,6 +34,13 @@ pub enum Job {
         /// How many modems.
         modems: u8,
     },
+    /// Plug in another device as a modem is pulled out, and measure how soon it is found.
+    Another {
+        /// Whose modem.
+        driver: Driver,
+        /// The name of the modem's phase; there is no modem without one.
+        phase: Option<String>,
+    },
     /// Measure a part of what a modem driver costs, once.
     Costs {
         /// The part's name.

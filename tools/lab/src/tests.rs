@@ -342,7 +342,10 @@ fn lab_tests(ground: &Arc<Ground>) -> Vec<Trial> {
             ground.with_vm(|vm| bench::usbatm::try_out(vm, part))
         })
     });
-    let measures = [measures].into_iter().chain(costs);
+    let stops = ground.trial("lab::bench::usbatm_measures::stops".to_owned(), |ground| {
+        ground.with_vm(bench::usbatm::stops::try_out)
+    });
+    let measures = [measures, stops].into_iter().chain(costs);
     let broken = broken.into_iter().map(trial);
     broken.chain([sleep]).chain(measures).collect()
 }

@@ -2,7 +2,7 @@
 //! and in turn: what they cost, what of the bus they use, and how soon they let go.
 
 mod report;
-mod stops;
+pub mod stops;
 
 use std::fs;
 use std::process::ExitCode;
@@ -51,10 +51,12 @@ pub enum Part {
     Start,
     /// How long it takes to take a modem away, in every phase and by every means
     Stop,
+    /// How soon another device is found that is plugged in as a modem goes, in every phase
+    Others,
 }
 
 impl Part {
-    /// What the guest measures for it; it has another job for stops.
+    /// What the guest measures for it; it has other jobs for stops and other devices.
     fn costs(self) -> Option<costs::Part> {
         Some(match self {
             Self::Size => costs::Part::Size,
@@ -63,7 +65,7 @@ impl Part {
             Self::Memory => costs::Part::Memory,
             Self::Probe => costs::Part::Probe,
             Self::Start => costs::Part::Start,
-            Self::Stop => return None,
+            Self::Stop | Self::Others => return None,
         })
     }
 
@@ -73,7 +75,7 @@ impl Part {
             Self::Size => 1,
             // Nearly the same every time; each sample is many packets.
             Self::Cpu | Self::Latency => 5,
-            Self::Start | Self::Memory | Self::Stop => 10,
+            Self::Start | Self::Memory | Self::Stop | Self::Others => 10,
             Self::Probe => 40,
         }
     }
@@ -82,7 +84,7 @@ impl Part {
     /// repeat, whatever else the host does; these are about waiting, on two processors.
     fn accel(self, accel: Accel) -> Accel {
         match self {
-            Self::Stop => accel,
+            Self::Stop | Self::Others => accel,
             _ => Accel::Icount,
         }
     }
@@ -104,6 +106,7 @@ pub struct Row {
 struct Kept {
     costs: Vec<Row>,
     stops: Vec<stops::Row>,
+    others: Vec<stops::Row>,
 }
 
 /// Measures, prints a table of each part, and keeps the samples.
@@ -127,10 +130,14 @@ pub fn run(lab: &Lab, image: &Image, options: &Options, arguments: &Arguments) -
             })?;
             println!("{}\n{}", report::table(&rows), report::goals(&rows));
             kept.costs.extend(rows);
+        } else if part == Part::Others {
+            let choice = &arguments.stops;
+            kept.others = stops::measure(&mut machine, choice, choice.others(), samples)?;
+            println!("{}", stops::others_text(&kept.others));
         } else {
-            let rows = stops::measure(&mut machine, &arguments.stops, samples)?;
-            println!("{}", stops::text(&rows));
-            kept.stops = rows;
+            let choice = &arguments.stops;
+            kept.stops = stops::measure(&mut machine, choice, choice.stops(), samples)?;
+            println!("{}", stops::stops_text(&kept.stops));
         }
         machine.power_off();
     }

@@ -362,6 +362,7 @@ fn size(driver: Driver, say: impl Fn(String, Vec<f64>)) -> Result<()> {
     Ok(())
 }
 
-fn ms(time: Duration) -> f64 {
+/// In milliseconds.
+pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }

@@ -135,6 +135,7 @@ fn perform(job: &Job, host: &Host) -> FromGuest {
             means,
             modems,
         } => removal::measure(*driver, phase, means, *modems, host),
+        Job::Another { driver, phase } => stops::measure_other(*driver, phase.as_deref(), host),
         Job::Costs {
             part,
             driver,

@@ -144,7 +144,7 @@ fn unplug_in_an_unbind() -> Result<()> {
 }
 
 /// How long a measurement waits for a driver that blocks.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Takes so many modems away at once, and tells the host how long it took.
 pub fn measure(driver: Driver, phase: &str, means: &str, modems: u8, host: &Host) -> Result<()> {

@@ -2,17 +2,19 @@
 //! eight; and whatever they are at, other devices are served.
 
 use std::ops::Deref;
+use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use modem::What;
 
+use super::costs::ms;
 use super::hub;
 use super::phases::{Phase, Reached};
 use super::plugged::{LIMIT, Plugged, options, wait_until};
-use super::removal::{Means, nothing_is_left, remove};
+use super::removal::{Means, PATIENCE, nothing_is_left, remove};
 use super::scenarios::Scenario;
-use super::{firmware, modules};
-use crate::protocol::{Driver, Took};
+use super::{Host, firmware, modules};
+use crate::protocol::{Driver, FromGuest, Measurement, Took};
 
 /// The scenarios here that are not one of many.
 pub const SCENARIOS: &[(&str, Scenario)] = &[
@@ -105,9 +107,13 @@ impl Plugged {
     /// Whether the kernel has found it and selected its configuration.
     fn is_configured(&self) -> bool {
         let events = self.modem().events();
-        let is_it = |what: &What| matches!(what, What::Configured { .. });
-        events.iter().any(|event| is_it(&event.what))
+        events.iter().any(|event| is_configured(&event.what))
     }
+}
+
+/// Whether the kernel has found a device and selects its configuration.
+fn is_configured(what: &What) -> bool {
+    matches!(what, What::Configured { .. })
 }
 
 /// A device is plugged in beside a modem in some phase, and another one in the moment in which
@@ -126,6 +132,37 @@ fn others_come(phase: Phase) -> Result<()> {
     wait_until("the driver has let go of the modem", || !modem.is_bound())?;
     modem.close();
     wait_until("nothing is left", || nothing_is_left().is_ok())
+}
+
+/// Pulls out a modem that is in some phase, if there is to be one, plugs in another device at once,
+/// and tells the host how long that takes to be found.
+pub fn measure_other(driver: Driver, phase: Option<&str>, host: &Host) -> Result<()> {
+    let phase = phase.map(Phase::parse).transpose()?;
+    firmware::wait_long()?;
+    let modems = match phase {
+        Some(phase) => phase.reach_all(driver, 1)?,
+        None => modules::load(driver).map(|()| Vec::new())?,
+    };
+    let began = Instant::now();
+    for modem in &modems {
+        modem.modem().unplug();
+    }
+    let behind = other(2)?;
+    let found = behind.modem().wait_for(PATIENCE, is_configured);
+    let took = found.map_or(Took::MoreThanMs(ms(PATIENCE)), |_| {
+        Took::Ms(ms(began.elapsed()))
+    });
+    host.say(&FromGuest::Measured(Measurement {
+        what: "another device".to_owned(),
+        driver,
+        took,
+    }));
+    if let Took::Ms(_) = took {
+        drop((behind, modems));
+        wait_until("nothing is left", || nothing_is_left().is_ok())?;
+        modules::unload()?;
+    }
+    Ok(())
 }
 
 /// What the scenarios of other devices would notice: the C driver waits for firmware on the

@@ -1,15 +1,15 @@
-//! How long it takes to take modems away, in every phase of their life and by every
-//! means.
+//! How long it takes to take modems away, in every phase of their life and by every means, and how
+//! long another device waits for that.
 
 mod table;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-pub use self::table::text;
+pub use self::table::{others as others_text, stops as stops_text};
 use crate::bench::machine::Machine;
 use crate::bench::statistics::{median, percentile};
 use crate::guest::phases::Phase;
@@ -28,86 +28,132 @@ const MANY: u8 = 8;
 /// Many modems are taken away once in so many rounds: that takes longer.
 const ROUNDS_FOR_MANY: usize = 4;
 
-/// Which of the stops are measured.
+/// Which of these are measured.
 #[derive(Debug, Clone, Args)]
 pub struct Choice {
-    /// Stops in this phase only, and of an idle modem, with which they are compared
+    /// This phase only, and what it is compared with: an idle modem, or none
     #[arg(long, value_parser = Phase::parse)]
     phase: Vec<Phase>,
     /// Stops by this means only
     #[arg(long, value_parser = Means::parse)]
     means: Vec<Means>,
-    /// Leave the C driver out of the stops
+    /// Leave the C driver out of these
     #[arg(long)]
     ours: bool,
 }
 
 impl Choice {
-    /// The rows, before anything has been measured.
-    fn rows(&self) -> Vec<Row> {
-        let is_wanted = |phase: &Phase| {
-            self.phase.is_empty() || *phase == Phase::Idle || self.phase.contains(phase)
-        };
+    /// The stops, before anything has been measured.
+    pub fn stops(&self) -> Vec<Row> {
         let means = Means::ALL
             .into_iter()
             .filter(|means| self.means.is_empty() || self.means.contains(means));
         let kinds: Vec<_> = [1, MANY]
             .into_iter()
-            .flat_map(|modems| means.clone().map(move |means| (modems, means)))
+            .flat_map(|modems| means.clone().map(move |means| Kind::Stop { means, modems }))
             .collect();
-        let phases = Phase::ALL.into_iter().filter(is_wanted);
-        let all = phases.flat_map(|phase| {
-            kinds
-                .iter()
-                .map(move |&(modems, means)| Row::new(phase, means, modems))
-        });
-        all.collect()
+        self.phases(Kind::STOP_BASE)
+            .flat_map(|phase| kinds.iter().map(move |&kind| Row::new(phase, kind)))
+            .collect()
+    }
+
+    /// The other devices.
+    pub fn others(&self) -> Vec<Row> {
+        let phases = [None].into_iter().chain(self.phases(None));
+        phases.map(|phase| Row::new(phase, Kind::Another)).collect()
+    }
+
+    /// The phases that are wanted, and `base` if it is one.
+    fn phases(&self, base: Option<Phase>) -> impl Iterator<Item = Option<Phase>> {
+        let is_wanted = move |phase: &Option<Phase>| {
+            self.phase.is_empty()
+                || *phase == base
+                || phase.is_some_and(|it| self.phase.contains(&it))
+        };
+        Phase::ALL.into_iter().map(Some).filter(is_wanted)
     }
 }
 
 /// Measures each row once in every round, ours and C in turn.
-pub fn measure(machine: &mut Machine<'_>, choice: &Choice, rounds: usize) -> Result<Vec<Row>> {
+pub fn measure(
+    machine: &mut Machine<'_>,
+    choice: &Choice,
+    mut rows: Vec<Row>,
+    rounds: usize,
+) -> Result<Vec<Row>> {
     let began = Instant::now();
-    let mut rows = choice.rows();
     for round in 0..rounds {
         for row in &mut rows {
             row.measure(machine, round, !choice.ours)?;
         }
         let seconds = began.elapsed().as_secs();
-        eprintln!("  stop: {} of {rounds} ({seconds} s)", round + 1);
+        eprintln!("  round {} of {rounds} ({seconds} s)", round + 1);
     }
     Ok(rows)
 }
 
-/// One phase, one means, one number of modems.
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// How long it takes until so many modems are let go.
+    Stop { means: Means, modems: u8 },
+    /// How long it takes until another device is found, which is plugged in as the modem is pulled
+    /// out.
+    Another,
+}
+
+impl Kind {
+    /// Stops are compared with those of idle modems.
+    const STOP_BASE: Option<Phase> = Some(Phase::Idle);
+
+    /// The phase with which the others are compared; another device, with one where no modem is.
+    fn base(self) -> Option<Phase> {
+        match self {
+            Self::Stop { .. } => Self::STOP_BASE,
+            Self::Another => None,
+        }
+    }
+
+    /// It may take so much of what it takes there.
+    fn goal(self) -> f64 {
+        match self {
+            Self::Stop { .. } => 1.5,
+            // As soon as without a modem; machines differ from one moment to the next.
+            Self::Another => 1.1,
+        }
+    }
+}
+
+/// One phase, or no modem, and what is measured in it.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    #[serde(serialize_with = "phase_name")]
-    phase: Phase,
-    #[serde(serialize_with = "means_name")]
-    means: Means,
-    modems: u8,
+    name: String,
+    #[serde(skip)]
+    phase: Option<Phase>,
+    #[serde(skip)]
+    kind: Kind,
     ours: Samples,
     c: Samples,
 }
 
 impl Row {
-    fn new(phase: Phase, means: Means, modems: u8) -> Self {
+    fn new(phase: Option<Phase>, kind: Kind) -> Self {
         Self {
+            name: name(phase, kind),
             phase,
-            means,
-            modems,
+            kind,
             ours: Samples::default(),
             c: Samples::default(),
         }
     }
 
     fn measure(&mut self, machine: &mut Machine<'_>, round: usize, with_c: bool) -> Result<()> {
-        if self.modems > 1 && round % ROUNDS_FOR_MANY != 0 {
+        let is_of_many = matches!(self.kind, Kind::Stop { modems: 2.., .. });
+        if is_of_many && round % ROUNDS_FOR_MANY != 0 {
             return Ok(());
         }
         // That many is no worse than one is said of ours alone.
-        let with_c = with_c && self.modems == 1 && self.c.are_affordable();
+        let with_c = with_c && !is_of_many && self.c.are_affordable();
         let mut order = [Some(Driver::Ours), with_c.then_some(Driver::C)];
         // What the machine does meanwhile meets both alike.
         if round % 2 == 1 {
@@ -117,7 +163,7 @@ impl Row {
             let began = Instant::now();
             let took = self
                 .sample(machine, driver)
-                .with_context(|| format!("cannot measure {} of {driver:?}", self.name()))?;
+                .with_context(|| format!("cannot measure {} of {driver:?}", self.name))?;
             match driver {
                 Driver::Ours => self.ours.add(took, began.elapsed()),
                 Driver::C => self.c.add(took, began.elapsed()),
@@ -126,32 +172,58 @@ impl Row {
         Ok(())
     }
 
-    /// Takes the modems away once.
+    /// Measures it once.
     fn sample(&self, machine: &mut Machine<'_>, driver: Driver) -> Result<Took> {
-        let job = Job::Removal {
-            driver,
-            phase: self.phase.name().to_owned(),
-            means: self.means.name().to_owned(),
-            modems: self.modems,
-        };
-        let took = machine.with(|vm| removal(vm, &job))?;
+        let job = self.job(driver)?;
+        let took = machine.with(|vm| time_of(vm, &job))?;
         if let Took::MoreThanMs(_) = took {
             machine.give_up();
         }
         Ok(took)
     }
 
-    fn name(&self) -> String {
-        let of = match self.modems {
-            1 => String::new(),
-            count => format!(", {count} modems"),
-        };
-        format!("{}, {}{of}", self.phase.name(), self.means.name())
+    /// What the guest is to do.
+    fn job(&self, driver: Driver) -> Result<Job> {
+        let phase = self.phase.map(|phase| phase.name().to_owned());
+        Ok(match self.kind {
+            Kind::Stop { means, modems } => Job::Removal {
+                driver,
+                phase: phase.context("a modem without a phase")?,
+                means: means.name().to_owned(),
+                modems,
+            },
+            Kind::Another => Job::Another { driver, phase },
+        })
     }
 }
 
-/// Has the guest do `job`, and returns how long the removal took.
-fn removal(vm: &mut Vm, job: &Job) -> Result<Took> {
+/// Measures some of it: whether it works, not how long it takes.
+pub fn try_out(vm: &mut Vm) -> Result<()> {
+    let idle = Some(Phase::Idle);
+    let means = Means::Unplug;
+    let stop = Kind::Stop { means, modems: 1 };
+    for (phase, kind) in [(idle, stop), (None, Kind::Another), (idle, Kind::Another)] {
+        for driver in [Driver::Ours, Driver::C] {
+            let row = Row::new(phase, kind);
+            let took = time_of(vm, &row.job(driver)?)?;
+            let is_time = matches!(took, Took::Ms(ms) if ms > 0.0);
+            ensure!(is_time, "{} of {driver:?} took {took:?}", row.name);
+        }
+    }
+    Ok(())
+}
+
+fn name(phase: Option<Phase>, kind: Kind) -> String {
+    let phase = phase.map_or("no modem", Phase::name);
+    match kind {
+        Kind::Stop { means, modems: 1 } => format!("{phase}, {}", means.name()),
+        Kind::Stop { means, modems } => format!("{phase}, {}, {modems} modems", means.name()),
+        Kind::Another => phase.to_owned(),
+    }
+}
+
+/// Has the guest do `job`, and returns what it measured.
+fn time_of(vm: &mut Vm, job: &Job) -> Result<Took> {
     let mut measured = None;
     vm.run(job, SILENCE, |said| {
         if let FromGuest::Measured(measurement) = said {
@@ -195,12 +267,4 @@ impl Samples {
     fn p99(&self) -> f64 {
         self.limit.unwrap_or_else(|| percentile(&self.ms, 99.0))
     }
-}
-
-fn phase_name<S: Serializer>(phase: &Phase, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(phase.name())
-}
-
-fn means_name<S: Serializer>(means: &Means, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(means.name())
 }

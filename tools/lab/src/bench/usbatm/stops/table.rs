@@ -1,21 +1,35 @@
-//! The table of stops: each beside that of an idle modem, and beside C.
+//! The tables of stops, and of other devices: each row beside the one that it is compared with, and
+//! beside C.
 
 use super::{Row, Samples};
 use crate::bench::figures;
 use crate::bench::statistics::{Ratio, ratio};
-use crate::guest::phases::Phase;
 
-/// A stop may take so much of what it takes to take an idle modem away by the same means.
-const GOAL: f64 = 1.5;
+/// The table of stops, and how many reach the goal.
+pub fn stops(rows: &[Row]) -> String {
+    let base = "an idle modem takes by the same means";
+    text(rows, ["taken away (ms)", "of idle (95 %)"], base)
+}
 
-/// The table, and how many rows reach the goal.
-pub fn text(rows: &[Row]) -> String {
+/// As [`stops`], of other devices.
+pub fn others(rows: &[Row]) -> String {
+    let title = "found as a modem goes (ms)";
+    text(
+        rows,
+        [title, "of none (95 %)"],
+        "it takes where no modem is",
+    )
+}
+
+fn text(rows: &[Row], [title, ratio]: [&str; 2], base: &str) -> String {
+    let goal = rows.first().map_or(0.0, |row| row.kind.goal());
+    let at_most = format!("at most {goal}");
     let header = [
-        "taken away (ms)",
+        title,
         "ours, median",
         "ours, p99",
-        "of idle (95 %)",
-        "at most 1.5",
+        ratio,
+        &at_most,
         "C, median",
         "C, p99",
         "C / ours",
@@ -24,19 +38,19 @@ pub fn text(rows: &[Row]) -> String {
     let verdicts: Vec<_> = rows.iter().filter_map(|row| holds(row, rows)).collect();
     let held = verdicts.iter().filter(|holds| **holds).count();
     format!(
-        "{table}\nWithin {GOAL} of what an idle modem takes by the same means: {held} of {} rows.",
+        "{table}\nWithin {goal} of what {base}: {held} of {} rows.",
         verdicts.len()
     )
 }
 
 fn line(row: &Row, rows: &[Row]) -> [String; 8] {
-    let idle = of_idle(row, rows).map(|ratio| ratio.to_string());
+    let ratio = of_base(row, rows).map(|ratio| ratio.to_string());
     let verdict = holds(row, rows).map(|holds| if holds { "holds" } else { "MISSED" });
     [
-        row.name(),
+        row.name.clone(),
         milliseconds(&row.ours, row.ours.median()),
         milliseconds(&row.ours, row.ours.p99()),
-        idle.unwrap_or_default(),
+        ratio.unwrap_or_default(),
         verdict.unwrap_or_default().to_owned(),
         milliseconds(&row.c, row.c.median()),
         milliseconds(&row.c, row.c.p99()),
@@ -44,22 +58,25 @@ fn line(row: &Row, rows: &[Row]) -> [String; 8] {
     ]
 }
 
-/// The median of ours beside that of as many idle modems; they were measured in the same rounds.
-fn of_idle(row: &Row, rows: &[Row]) -> Option<Ratio> {
-    let is_idle = |other: &&Row| {
-        other.phase == Phase::Idle && (other.means, other.modems) == (row.means, row.modems)
-    };
-    let idle = rows.iter().find(is_idle)?;
-    let is_itself = row.phase == Phase::Idle;
-    (!is_itself && row.ours.limit.is_none()).then(|| ratio(&row.ours.ms, &idle.ours.ms))
+/// The median of ours beside that of the row with which it is compared; they were measured in the
+/// same rounds.
+fn of_base(row: &Row, rows: &[Row]) -> Option<Ratio> {
+    let is_base = |other: &&Row| is_base(other) && other.kind == row.kind;
+    let base = rows.iter().find(is_base)?;
+    (!is_base(&row) && row.ours.limit.is_none()).then(|| ratio(&row.ours.ms, &base.ours.ms))
+}
+
+/// Whether others are compared with it.
+fn is_base(row: &Row) -> bool {
+    row.phase == row.kind.base()
 }
 
 /// Whether the goal is reached; none for what it is measured by.
 fn holds(row: &Row, rows: &[Row]) -> Option<bool> {
-    if row.phase == Phase::Idle {
+    if is_base(row) {
         return None;
     }
-    Some(of_idle(row, rows).is_some_and(|ratio| ratio.value <= GOAL))
+    Some(of_base(row, rows).is_some_and(|ratio| ratio.value <= row.kind.goal()))
 }
 
 fn milliseconds(samples: &Samples, value: f64) -> String {
@@ -79,12 +96,20 @@ fn over(c: &Samples, ours: &Samples) -> String {
 mod tests {
     use std::time::Duration;
 
+    use super::super::Kind;
     use super::*;
+    use crate::guest::phases::Phase;
     use crate::guest::removal::Means;
     use crate::protocol::Took;
 
+    /// Of a modem that is unbound.
     fn row(phase: Phase, ours: f64, c: Took) -> Row {
-        let mut row = Row::new(phase, Means::Unbind, 1);
+        let (means, modems) = (Means::Unbind, 1);
+        row_of(Some(phase), Kind::Stop { means, modems }, ours, c)
+    }
+
+    fn row_of(phase: Option<Phase>, kind: Kind, ours: f64, c: Took) -> Row {
+        let mut row = Row::new(phase, kind);
         for _ in 0..5 {
             row.ours.add(Took::Ms(ours), Duration::ZERO);
         }
@@ -114,7 +139,20 @@ mod tests {
         assert_eq!(line(1)[4..6], ["MISSED", "> 20000.0"]);
         assert_eq!(line(1)[7], "> 645.2");
         assert_eq!(line(2)[3..5], ["", ""]);
-        assert!(text(&rows).ends_with("1 of 2 rows."));
+        assert!(stops(&rows).ends_with("1 of 2 rows."));
+    }
+
+    #[test]
+    fn another_device_is_measured_by_one_without_a_modem() {
+        let none = row_of(None, Kind::Another, 200.0, Took::Ms(200.0));
+        let soon = row_of(Some(Phase::Idle), Kind::Another, 220.0, Took::Ms(210.0));
+        let late = row_of(Some(Phase::Boot), Kind::Another, 221.0, Took::Ms(210.0));
+        let rows = [none, soon, late];
+        let verdicts = rows.each_ref().map(|row| holds(row, &rows));
+        assert_eq!(verdicts, [None, Some(true), Some(false)]);
+        assert!(
+            others(&rows).ends_with("Within 1.1 of what it takes where no modem is: 1 of 2 rows.")
+        );
     }
 
     #[test]
