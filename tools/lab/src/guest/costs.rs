@@ -81,7 +81,8 @@ pub fn measure(part: &str, driver: Driver, packets: usize, host: &Host) -> Resul
         Part::Probe => probe(driver, say),
         Part::Start => [1, 2, 8]
             .into_iter()
-            .try_for_each(|count| start(driver, count, say)),
+            .try_for_each(|count| start(driver, count, say))
+            .and_then(|()| plug_in(driver, 8, say)),
         Part::Cpu => packets::cpu(driver, packets, say),
         Part::Latency => packets::latency(driver, packets, say),
         Part::Memory => memory(driver, say),
@@ -161,9 +162,7 @@ fn authorize_interfaces(value: &str) -> Result<()> {
 /// Each has a full-speed bus to itself, as behind a hub with a transaction translator for
 /// every port: what keeps one modem waiting for another is the driver, or the hub thread.
 fn start(driver: Driver, count: u8, say: impl Fn(String, Vec<f64>)) -> Result<()> {
-    let modems = (1..=count)
-        .map(|number| Plugged::new(options(number).training(Duration::from_millis(500))))
-        .collect::<Result<Vec<_>>>()?;
+    let modems = new_modems(count)?;
     for modem in &modems {
         modem.await_configured()?;
     }
@@ -186,6 +185,30 @@ fn start(driver: Driver, count: u8, say: impl Fn(String, Vec<f64>)) -> Result<()
     );
     modules::unload()?;
     pull(modems)
+}
+
+/// `count` modems are plugged in at once where the driver is loaded: they are found one after the
+/// other, by the one thread that serves their hub.
+fn plug_in(driver: Driver, count: u8, say: impl Fn(String, Vec<f64>)) -> Result<()> {
+    modules::load(driver)?;
+    let began = Instant::now();
+    let modems = new_modems(count)?;
+    for modem in &modems {
+        modem.await_up()?;
+    }
+    say(
+        format!("{count} from plug to line up (ms)"),
+        vec![ms(began.elapsed())],
+    );
+    modules::unload()?;
+    pull(modems)
+}
+
+/// Modems without firmware, whose lines come up soon after they have it.
+fn new_modems(count: u8) -> Result<Vec<Plugged>> {
+    (1..=count)
+        .map(|number| Plugged::new(options(number).training(Duration::from_millis(500))))
+        .collect()
 }
 
 /// What part of its bus a modem's upload of its second stage has used, in percent.

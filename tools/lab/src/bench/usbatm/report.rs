@@ -34,6 +34,7 @@ const GOALS: &[Goal] = &[
     // It resets the modem there.
     Goal::new("probe", Kind::OfC(0.1)),
     Goal::new("8 from insmod", Kind::OfC(0.75)),
+    Goal::new("8 from plug", Kind::OfC(0.75)),
     Goal::new("upload", Kind::AtLeast(98.0)),
 ];
 
