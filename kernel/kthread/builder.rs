@@ -173,7 +173,8 @@ impl<'a> Builder<'a> {
     /// Nor must the body hold a lock in a wait that such a callback takes: it stands still with it.
     ///
     /// The machine can't go to sleep while the body is in a long wait of the kernel's own, as in
-    /// [`Stop::killable`], or waits for a [`RtMutex`](crate::RtMutex). See `set_freezable()`.
+    /// [`Stop::killable`], waits for a [`RtMutex`](crate::RtMutex), or stops another thread or a
+    /// whole [`Scope`], which lasts as long as those do. See `set_freezable()`.
     ///
     /// # Examples
     ///
@@ -249,8 +250,9 @@ impl<'a> Builder<'a> {
     /// [`AnyStop::ready`](crate::AnyStop::ready)).
     ///
     /// If the body ends without a value before that, its error is returned, and the thread is
-    /// gone. Otherwise as [`Self::spawn`]. If the caller is killed or stopped while it waits, the
-    /// thread is stopped, as with [`Thread::wait_ready`].
+    /// gone; where it was stopped, that is `ECANCELED`. If the caller is killed or stopped while it
+    /// waits, the thread is stopped, and it fails with `EINTR`, as [`Thread::wait_ready`] does.
+    /// Otherwise as [`Self::spawn`].
     ///
     /// # Examples
     ///

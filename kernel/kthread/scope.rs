@@ -116,6 +116,26 @@ impl Scope {
     /// New ones may be started after that.
     ///
     /// Asks all of them before it waits for the first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Builder, Scope, Stop};
+    /// # struct Port {
+    /// #     threads: Scope,
+    /// # }
+    /// # impl Port {
+    /// #     fn write_registers(&self) {}
+    /// # }
+    /// # fn reset(port: &Port, poll: fn(&Stop) -> kthread::Result) -> Result {
+    /// // Nobody else is at the port's registers meanwhile.
+    /// port.threads.stop();
+    /// port.write_registers();
+    /// Builder::new(fmt!("poll")).spawn(&port.threads, poll)?.leave();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.branch.net().clear(&self.branch);
     }

@@ -106,6 +106,19 @@ impl<T: Send + 'static> Thread<T> {
     /// Asks the thread to stop, waits until it is gone, and returns how it ended.
     ///
     /// Where the body was on its way to return a value anyway, that is the outcome.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kthread::{Outcome, Thread};
+    /// # fn cancel(upload: &Thread<usize>) -> usize {
+    /// // Whatever it is at: from here on it is no more, and neither is what it had.
+    /// match upload.stop() {
+    ///     Outcome::Ended(bytes) => bytes,
+    ///     _ => 0,
+    /// }
+    /// # }
+    /// ```
     pub fn stop(&self) -> Outcome<T> {
         self.0.stop()
     }
@@ -167,6 +180,23 @@ impl<T: Send + 'static> Thread<T> {
     /// well. If the caller is killed or stopped while it waits:
     /// [`EINTR`](kernel::error::code::EINTR), and the thread is not affected. If the caller is the
     /// thread, and has not called `ready`: [`EDEADLK`](kernel::error::code::EDEADLK).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Builder, Scope, Stop};
+    /// # fn open(scope: &Scope, calibrate: fn(&Stop) -> kthread::Result) -> kthread::Result {
+    /// // Both calibrate side by side, and whoever opens the device waits for both.
+    /// let left = Builder::new(fmt!("left")).spawn(scope, calibrate)?;
+    /// let right = Builder::new(fmt!("right")).spawn(scope, calibrate)?;
+    /// left.wait_ready()?;
+    /// right.wait_ready()?;
+    /// # left.leave();
+    /// # right.leave();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait_ready(&self) -> Result {
         self.0.block().wait_ready()
     }
@@ -197,6 +227,26 @@ impl<T: Send + 'static> Thread<T> {
     ///
     /// Its result is dropped by whoever next starts a thread of the module, or else by whoever
     /// ends the scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use kernel::prelude::*;
+    /// # use kthread::{Builder, Scope, Stop};
+    /// # struct Modem;
+    /// # impl Modem {
+    /// #     fn bring_up(&self, stop: &Stop) -> kthread::Result {
+    /// #         Ok(stop.check()?)
+    /// #     }
+    /// # }
+    /// # fn probe(scope: &Scope, modem: Modem) -> Result {
+    /// // Ends when the modem is up; if that goes before, its scope does.
+    /// Builder::new(fmt!("modem"))
+    ///     .spawn(scope, move |stop| modem.bring_up(stop))?
+    ///     .leave();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn leave(self) {
         self.0.leave();
     }
