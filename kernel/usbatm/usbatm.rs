@@ -54,8 +54,8 @@
 //!
 //! If a modem can't be brought up, the log says why, in one line, and the first thread tries again:
 //! after 5 seconds, then after ever longer times up to a minute, and at once when somebody writes
-//! to the file `retry`. A modem that failed in the middle of something is reset before that. The
-//! log has the reason again only when it is another one.
+//! to the file `retry`. A modem that failed in the middle of something, or twice in a row soon after
+//! it was up, is reset before that. The log has the reason again only when it is another one.
 //!
 //! A modem that fails later is brought back in the same way. While it is away, its connections stay
 //! open, and what they send is refused with `ENETDOWN`.
